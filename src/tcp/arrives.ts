@@ -9,9 +9,9 @@ import {
   SYN_SENT, TIME_WAIT,
 } from './state.ts';
 import {
-  ACK_DELAYED, ACK_NONE, ACKS_PER_SECOND, EVENT_CONNECTED, EVENT_END, EVENT_FINISHED, EVENT_READABLE, MIN_MSS, PENDING_SYN, type Tcb,
+  ACK_DELAYED, ACK_NONE, ACKS_PER_SECOND, EVENT_CONNECTED, EVENT_END, EVENT_READABLE, MIN_MSS, ORPHAN_TIMEOUT_MS, PENDING_RST, PENDING_SYN, type Tcb,
 } from './tcb.ts';
-import { CONNECT, DELAYED_ACK, KEEP_ALIVE, RETRANSMIT, USER_TIMEOUT } from './timers.ts';
+import { CONNECT, DELAYED_ACK, KEEP_ALIVE, RETRANSMIT, TIME_WAIT_END, USER_TIMEOUT } from './timers.ts';
 
 /** What the endpoint shall do after a segment: nothing, or answer with a RST whose SEQ is the segment's ACK. */
 export const ARRIVED = 0;
@@ -216,15 +216,9 @@ function reset(tcb: Tcb, segment: Segment, now: Millis): void {
     case TIME_WAIT:
       // RFC 1337: a RST must not cut TIME-WAIT short.
       return;
-    case CLOSING:
-    case LAST_ACK:
-      if (tcb.sendQueue.length === 0) {
-        tcb.events |= EVENT_FINISHED;
-        tcb.closeNow(now);
-        return;
-      }
   }
-  tcb.fail('ECONNRESET', 'connection reset by the peer', now);
+  if (tcb.onlyFinOutstanding) tcb.finishAndClose(now);
+  else tcb.fail('ECONNRESET', 'connection reset by the peer', now);
 }
 
 function challenge(tcb: Tcb, now: Millis): void {
@@ -250,6 +244,7 @@ function advance(tcb: Tcb, now: Millis): void {
   switch (tcb.state) {
     case FIN_WAIT_1:
       tcb.become(FIN_WAIT_2, now);
+      if (tcb.isOrphan) tcb.timers.set(TIME_WAIT_END, now + ORPHAN_TIMEOUT_MS);
       break;
     case CLOSING:
       tcb.enterTimeWait(now);
@@ -266,6 +261,12 @@ function receiveText(tcb: Tcb, segment: Segment, seq: Seq, now: Millis): void {
   if (!canReceive(tcb.state)) {
     // After the peer's FIN nothing new can come; a duplicate is acknowledged.
     if (tcb.state !== CLOSED) acknowledgeNow(tcb);
+    return;
+  }
+  if (tcb.isOrphan && seqGt(seqAdd(seq, length), tcb.receiver.rcvNxt)) {
+    // Nobody will ever read it: the peer must not take it for delivered (RFC 2525, 2.17).
+    tcb.closeNow(now);
+    tcb.pending = PENDING_RST;
     return;
   }
   const room = seqDiff(tcb.rcvAdv, seq);

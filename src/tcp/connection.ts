@@ -7,11 +7,11 @@ import type { ConnectionCounters } from './counters.ts';
 import { ConnectionError } from './errors.ts';
 import { nextSegment } from './output.ts';
 import {
-  CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_1, isSynchronized, LAST_ACK, STATE_NAMES, SYN_RECEIVED, SYN_SENT, TIME_WAIT, type State,
+  CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, isSynchronized, LAST_ACK, STATE_NAMES, SYN_RECEIVED, SYN_SENT, TIME_WAIT, type State,
 } from './state.ts';
-import { PENDING_RST, PENDING_SYN, type Tcb } from './tcb.ts';
+import { ORPHAN_TIMEOUT_MS, PENDING_RST, PENDING_SYN, type Tcb } from './tcb.ts';
 import { handleTimeouts } from './timeouts.ts';
-import { CONNECT, KEEP_ALIVE } from './timers.ts';
+import { CONNECT, KEEP_ALIVE, TIME_WAIT_END } from './timers.ts';
 
 export { EVENT_CLOSED, EVENT_CONNECTED, EVENT_END, EVENT_FINISHED, EVENT_READABLE, EVENT_WRITABLE } from './tcb.ts';
 
@@ -161,11 +161,37 @@ export class Connection {
     this.#onActivity(this);
   }
 
+  /**
+   * The application lets go of the connection but not of what it wrote: that, and a FIN, are still delivered, as a
+   * kernel does after close(). Unread or new data from the peer is answered with a RST (RFC 2525, 2.17), and the
+   * peer's FIN is waited for no longer than a minute.
+   */
+  release(now: Millis): void {
+    const tcb = this.#tcb;
+    if (tcb.state === CLOSED || tcb.state === TIME_WAIT) return;
+    if (!isSynchronized(tcb.state) || tcb.receiver.ready.length > 0) {
+      this.abort(now);
+      return;
+    }
+    this.close(now);
+    tcb.isOrphan = true;
+    if (tcb.state === FIN_WAIT_2) tcb.timers.set(TIME_WAIT_END, now + ORPHAN_TIMEOUT_MS);
+    this.#onActivity(this);
+  }
+
+  /** Nagle's algorithm off or on. */
+  setNoDelay(noDelay: boolean): void {
+    this.#tcb.noDelay = noDelay;
+    this.#onActivity(this);
+  }
+
   /** An ICMP error about this peer: a refusal while connecting, else only a hint kept for `error.details` (RFC 5927). */
   icmp(code: string, now: Millis): void {
     const tcb = this.#tcb;
     tcb.icmp = code;
     if (tcb.state === SYN_SENT && code === 'ECONNREFUSED') tcb.fail('ECONNREFUSED', 'connection refused: nobody listens there', now);
+    // Everything was delivered both ways; whoever would acknowledge our FIN has gone.
+    else if (tcb.onlyFinOutstanding) tcb.finishAndClose(now);
     this.#onActivity(this);
   }
 

@@ -83,7 +83,7 @@ function buildNewData(tcb: Tcb, now: Millis, out: Segment): string | undefined {
     return undefined;
   }
   if (size < full && !withFin && (tcb.pending & PENDING_OVERRIDE) === 0) {
-    const smallOutstanding = !tcb.config.noDelay && seqGt(tcb.smallEnd, tcb.sndUna);
+    const smallOutstanding = !tcb.noDelay && seqGt(tcb.smallEnd, tcb.sndUna);
     const maySend = !smallOutstanding && (isLast || size >= SWS_FRACTION * tcb.maxSndWnd);
     if (!maySend) return isLast ? undefined : blockedByWindow(tcb, now);
   }

@@ -12,7 +12,7 @@ import { Reassembly } from './reassembly.ts';
 import { RttEstimator } from './rtt.ts';
 import { Scoreboard } from './scoreboard.ts';
 import { SendQueue } from './send-queue.ts';
-import { CLOSED, isLegalTransition, isSynchronized, STATE_NAMES, TIME_WAIT, type State } from './state.ts';
+import { CLOSED, CLOSING, isLegalTransition, isSynchronized, LAST_ACK, STATE_NAMES, TIME_WAIT, type State } from './state.ts';
 import { TIME_WAIT_END, TimerTable } from './timers.ts';
 
 /** MSS of a peer that names none (RFC 9293, 3.7.1, MUST-15). */
@@ -22,6 +22,9 @@ export const MIN_MSS = 88;
 
 /** RFC 5961, 7: at most so many challenge ACKs and ACKs of unacceptable segments a second. */
 export const ACKS_PER_SECOND = 100;
+
+/** How long FIN-WAIT-2 waits for the FIN of a peer whose connection the application has let go (Linux: tcp_fin_timeout). */
+export const ORPHAN_TIMEOUT_MS = 60_000;
 
 /** Events for the application, as a bit set. */
 export const EVENT_CONNECTED = 1;
@@ -141,7 +144,10 @@ export class Tcb {
   };
 
   // Death.
+  /** The application has let go: the rest of the closing goes on without it. */
+  isOrphan = false;
   lastHeardAt: Millis = -Infinity;
+  noDelay: boolean;
   keepAlive: KeepAlive | undefined;
   keepAliveUnanswered = 0;
   synRetries = 0;
@@ -154,6 +160,7 @@ export class Tcb {
     const { config, iss } = options;
     this.config = config;
     this.keepAlive = config.keepAlive;
+    this.noDelay = config.noDelay;
     this.isPassive = options.isPassive;
     this.sink = options.sink;
     this.name = options.name;
@@ -209,6 +216,11 @@ export class Tcb {
     return (Math.floor(at) + this.tsOffset) >>> 0;
   }
 
+  /** In LAST-ACK or CLOSING, everything delivered both ways, only the ACK of our FIN is missing: nobody can be sure of the last one. */
+  get onlyFinOutstanding(): boolean {
+    return (this.state === LAST_ACK || this.state === CLOSING) && this.sendQueue.length === 0;
+  }
+
   /** The only way to change `state`. */
   become(state: State, now: Millis): void {
     assert(isLegalTransition(this.state, state), `${STATE_NAMES[this.state]} to ${STATE_NAMES[state]}`);
@@ -236,6 +248,12 @@ export class Tcb {
     this.ackMode = ACK_NONE;
     this.error = error;
     this.events |= EVENT_CLOSED;
+  }
+
+  /** Silence, a RST or an ICMP error where only the ACK of our FIN is missing counts as that ACK. */
+  finishAndClose(now: Millis): void {
+    this.events |= EVENT_FINISHED;
+    this.closeNow(now);
   }
 
   fail(code: ErrorCode, message: string, now: Millis, timeout?: TimeoutCause): void {

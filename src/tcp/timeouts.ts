@@ -1,8 +1,8 @@
 import type { Millis } from '../core/machine.ts';
 import { detectLoss, onRetransmissionTimeout } from './recovery.ts';
-import { CLOSED, CLOSING, isSynchronized, LAST_ACK } from './state.ts';
+import { CLOSED, isSynchronized } from './state.ts';
 import {
-  ACK_DELAYED, ACK_NOW, EVENT_FINISHED, OPEN, PENDING_KEEP_ALIVE, PENDING_OVERRIDE, PENDING_PROBE, PENDING_SYN,
+  ACK_DELAYED, ACK_NOW, OPEN, PENDING_KEEP_ALIVE, PENDING_OVERRIDE, PENDING_PROBE, PENDING_SYN,
   PENDING_WINDOW_PROBE, type Tcb,
 } from './tcb.ts';
 import { CONNECT, DELAYED_ACK, KEEP_ALIVE, LOSS_PROBE, REORDER, RETRANSMIT, TIME_WAIT_END, USER_TIMEOUT } from './timers.ts';
@@ -33,10 +33,8 @@ function handleDeath(tcb: Tcb, now: Millis): void {
     tcb.closeNow(now);
   } else if (tcb.timers.isDue(CONNECT, now)) {
     tcb.fail('ETIMEDOUT', `no answer within the connect timeout of ${tcb.config.connectTimeoutMs} ms`, now, 'connect timeout');
-  } else if ((tcb.state === LAST_ACK || tcb.state === CLOSING) && tcb.sendQueue.length === 0) {
-    // Everything was delivered both ways; only the ACK of our FIN is missing, and nobody can be sure of the last one.
-    tcb.events |= EVENT_FINISHED;
-    tcb.closeNow(now);
+  } else if (tcb.onlyFinOutstanding) {
+    tcb.finishAndClose(now);
   } else {
     tcb.fail('ETIMEDOUT', `no acknowledgement within the user timeout of ${tcb.config.userTimeoutMs} ms`, now, 'user timeout');
   }

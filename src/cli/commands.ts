@@ -1,0 +1,8 @@
+import type { Command } from './program.ts';
+import { proxyCommand } from './proxy.ts';
+
+/**
+ * Every command of `failmask`, in the order of --help. A command's module is small and imports its work inside the handler, so that --help,
+ * completion and a wrong flag answer at once.
+ */
+export const commands: readonly Command[] = [proxyCommand];

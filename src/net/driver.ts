@@ -1,0 +1,254 @@
+import type { RemoteInfo, Socket as DatagramSocket } from 'node:dgram';
+
+import { makeAddress, type Address } from '../core/address.ts';
+import type { Millis } from '../core/machine.ts';
+import type { Connection } from '../tcp/connection.ts';
+import type { Endpoint } from '../tcp/endpoint.ts';
+
+/**
+ * net: the real world. The only folder with dgram, files, timers and clocks. `Driver` turns the crank of one
+ * Endpoint; `Socket` and `Server` give it the shape of node:net.
+ */
+
+/** A timer this late means that the process was stopped or busy: what disproves a timeout may wait in the socket. */
+const LATE_MS = 20;
+/** Event-loop turns that late timeouts wait at most for the socket to run dry, at 32 datagrams a turn. */
+const MAX_DRAIN_TURNS = 1000;
+/** Datagrams sent in one turn, so that receiving and timers have theirs. */
+const MAX_BURST = 256;
+const MAX_TIMER_MS = 2 ** 31 - 1;
+const MAX_INTERNED = 4096;
+
+/** Sees every datagram at this socket; `timeMs` is since 1970. */
+export type Tap = (isOutbound: boolean, remote: Address, datagram: Uint8Array, timeMs: number) => void;
+
+export interface DriverOptions {
+  readonly socket: DatagramSocket;
+  readonly endpoint: Endpoint;
+  /** The one peer of a connected socket; undefined: any peer. */
+  readonly remote: Address | undefined;
+  readonly tap: Tap | undefined;
+  /** A connection has events, or a new one can be accepted. */
+  readonly onEvents: (connection: Connection) => void;
+  readonly onAcceptable: () => void;
+  /** The endpoint has no connection: whoever needs no other may close the driver. */
+  readonly onIdle: () => void;
+}
+
+/** Monotonic milliseconds of this process. */
+export function monotonicNow(): Millis {
+  return performance.now();
+}
+
+const liveDrivers = new Set<Driver>();
+
+/** A process that ends in order says so: sends are synchronous, so this works in an exit handler, too. */
+process.on('exit', () => {
+  for (const driver of liveDrivers) driver.abortAll();
+});
+
+/**
+ * Drives one Endpoint on one UDP socket. A datagram only changes the endpoint's state; once a turn of the event loop,
+ * after all of them, everything that there is to say goes out. One timer for all connections, re-armed only when the
+ * next deadline is earlier.
+ */
+export class Driver {
+  readonly #socket: DatagramSocket;
+  readonly #endpoint: Endpoint;
+  readonly #remote: Address | undefined;
+  readonly #tap: Tap | undefined;
+  readonly #onEvents: (connection: Connection) => void;
+  readonly #onAcceptable: () => void;
+  readonly #onIdle: () => void;
+  readonly #interned = new Map<string, Address>();
+  #lastAddress: Address | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** When the timer was to fire. */
+  #armedFor: Millis = Infinity;
+  #flushQueued = false;
+  /** The system has put off a datagram. */
+  #isBlocked = false;
+  #receivedThisTurn = 0;
+  #drainTurns = 0;
+  #isClosed = false;
+  #isRef = true;
+  /** Send errors that the system reported (EMSGSIZE, ENETUNREACH, …): the datagram is lost, as on a network. */
+  sendErrors = 0;
+
+  constructor(options: DriverOptions) {
+    this.#socket = options.socket;
+    this.#endpoint = options.endpoint;
+    this.#remote = options.remote;
+    this.#tap = options.tap;
+    this.#onEvents = options.onEvents;
+    this.#onAcceptable = options.onAcceptable;
+    this.#onIdle = options.onIdle;
+    this.#socket.on('message', this.#onMessage);
+    this.#socket.on('error', this.#onSocketError);
+    liveDrivers.add(this);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get endpoint(): Endpoint {
+    return this.#endpoint;
+  }
+
+  get socket(): DatagramSocket {
+    return this.#socket;
+  }
+
+  /** The application did something: send what it caused at the end of this turn. */
+  wake(): void {
+    if (this.#flushQueued || this.#isClosed) return;
+    this.#flushQueued = true;
+    setImmediate(this.#flush);
+  }
+
+  ref(): void {
+    this.#isRef = true;
+    if (!this.#isClosed) this.#socket.ref();
+    this.#timer?.ref();
+  }
+
+  unref(): void {
+    this.#isRef = false;
+    if (!this.#isClosed) this.#socket.unref();
+    this.#timer?.unref();
+  }
+
+  /** Resets every connection, at once. */
+  abortAll(): void {
+    if (this.#isClosed) return;
+    const now = monotonicNow();
+    this.#endpoint.abortAll(now);
+    this.#send(now, Infinity);
+  }
+
+  /** Closes the UDP socket; connections that are left fall silent. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    liveDrivers.delete(this);
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#socket.close();
+  }
+
+  readonly #onMessage = (datagram: Buffer, info: RemoteInfo): void => {
+    if (this.#isClosed) return;
+    const now = monotonicNow();
+    const from = this.#remote ?? this.#intern(info);
+    this.#tap?.(false, from, datagram, performance.timeOrigin + now);
+    this.#receivedThisTurn++;
+    this.#endpoint.receive(from, datagram, now);
+    this.wake();
+  };
+
+  /** The kernel reports ICMP errors on connected sockets only: as hints (RFC 5927). */
+  readonly #onSocketError = (error: NodeJS.ErrnoException): void => {
+    if (this.#isClosed) return;
+    if (this.#remote === undefined) {
+      this.sendErrors++;
+      return;
+    }
+    this.#endpoint.icmp(this.#remote, error.code ?? error.message, monotonicNow());
+    this.wake();
+  };
+
+  /** One callback for all sends: without one, errors would vanish. */
+  readonly #onSent = (error: NodeJS.ErrnoException | null): void => {
+    if (error !== null) {
+      this.sendErrors++;
+      if (!this.#isClosed && this.#remote !== undefined) this.#endpoint.icmp(this.#remote, error.code ?? error.message, monotonicNow());
+    }
+    if (this.#isBlocked) {
+      this.#isBlocked = false;
+      this.wake();
+    }
+  };
+
+  readonly #flush = (): void => {
+    this.#flushQueued = false;
+    if (this.#isClosed) return;
+    const now = monotonicNow();
+    if (this.#mayTimeOut(now)) this.#endpoint.handleTimeout(now);
+    this.#receivedThisTurn = 0;
+    let hasMore = this.#send(now, MAX_BURST);
+    this.#dispatch();
+    // What the application did in answer goes out in the same turn.
+    hasMore = this.#send(now, MAX_BURST) || hasMore;
+    this.#dispatch();
+    if (this.#endpoint.connectionCount === 0) this.#onIdle();
+    if (this.#isClosed) return;
+    if (hasMore) this.wake();
+    this.#arm(now);
+  };
+
+  /** After a stop, timeouts wait until a turn brings no datagram: Node runs timers before it polls the sockets. */
+  #mayTimeOut(now: Millis): boolean {
+    if (now < this.#armedFor) return false;
+    if (now - this.#armedFor > LATE_MS && this.#receivedThisTurn > 0 && this.#drainTurns < MAX_DRAIN_TURNS) {
+      this.#drainTurns++;
+      this.wake();
+      return false;
+    }
+    this.#drainTurns = 0;
+    return true;
+  }
+
+  /** Sends at most `limit` datagrams; returns whether there may be more. */
+  #send(now: Millis, limit: number): boolean {
+    const socket = this.#socket;
+    for (let sent = 0; sent < limit; sent++) {
+      if (this.#isBlocked) return false;
+      const transmit = this.#endpoint.poll(now);
+      if (transmit === undefined) return false;
+      this.#tap?.(true, transmit.to, transmit.bytes, performance.timeOrigin + now);
+      if (this.#remote === undefined) socket.send(transmit.bytes, transmit.to.port, transmit.to.host, this.#onSent);
+      else socket.send(transmit.bytes, this.#onSent);
+      // On EAGAIN libuv keeps a pointer to the bytes: the endpoint must not write over them before they are gone.
+      if (socket.getSendQueueCount() > 0) this.#isBlocked = true;
+    }
+    return true;
+  }
+
+  #dispatch(): void {
+    this.#onAcceptable();
+    for (let connection = this.#endpoint.nextEventful(); connection !== undefined; connection = this.#endpoint.nextEventful()) {
+      this.#onEvents(connection);
+    }
+  }
+
+  #arm(now: Millis): void {
+    const deadline = this.#endpoint.nextTimeout();
+    if (deadline >= this.#armedFor && this.#armedFor > now) return;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#armedFor = Math.max(deadline, now);
+    if (deadline === Infinity) return;
+    const delay = Math.min(Math.max(Math.ceil(deadline - now), 1), MAX_TIMER_MS);
+    this.#timer = setTimeout(this.#onTimer, delay);
+    if (!this.#isRef) this.#timer.unref();
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timer = undefined;
+    this.wake();
+  };
+
+  #intern(info: RemoteInfo): Address {
+    const last = this.#lastAddress;
+    if (last !== undefined && last.port === info.port && last.host === info.address) return last;
+    const key = `${info.address}|${info.port}`;
+    let address = this.#interned.get(key);
+    if (address === undefined) {
+      if (this.#interned.size >= MAX_INTERNED) this.#interned.clear();
+      address = makeAddress(info.address, info.port);
+      this.#interned.set(key, address);
+    }
+    this.#lastAddress = address;
+    return address;
+  }
+}
