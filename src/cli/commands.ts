@@ -1,8 +1,10 @@
 import type { Command } from './program.ts';
 import { proxyCommand } from './proxy.ts';
+import { recvCommand } from './recv.ts';
+import { sendCommand } from './send.ts';
 
 /**
  * Every command of `failmask`, in the order of --help. A command's module is small and imports its work inside the handler, so that --help,
  * completion and a wrong flag answer at once.
  */
-export const commands: readonly Command[] = [proxyCommand];
+export const commands: readonly Command[] = [recvCommand, sendCommand, proxyCommand];

@@ -3,6 +3,7 @@
  * cli: the command `failmask`. One module a command; flags, exit codes, progress and output in their own. It decides nothing about protocols,
  * and nobody imports it.
  */
+import { exitWithParent } from '../net/supervisor.ts';
 import { commands } from './commands.ts';
 import { describeError, Exit, exitCodeOf } from './exit.ts';
 import { runProgram } from './program.ts';
@@ -26,4 +27,5 @@ process.stdout.on('error', endOnBrokenPipe);
 process.stderr.on('error', () => {});
 process.on('uncaughtException', fail);
 
+exitWithParent();
 await runProgram(process.argv.slice(2), commands).catch(fail);

@@ -163,7 +163,7 @@ export class Driver {
       this.sendErrors++;
       if (!this.#isClosed && this.#remote !== undefined) this.#endpoint.icmp(this.#remote, error.code ?? error.message, monotonicNow());
     }
-    if (this.#isBlocked) {
+    if (this.#isBlocked && (this.#isClosed || this.#socket.getSendQueueCount() === 0)) {
       this.#isBlocked = false;
       this.wake();
     }
@@ -223,7 +223,8 @@ export class Driver {
 
   #arm(now: Millis): void {
     const deadline = this.#endpoint.nextTimeout();
-    if (deadline >= this.#armedFor && this.#armedFor > now) return;
+    // Timers may fire a little before their time: only one that is still running stands for its deadline.
+    if (this.#timer !== undefined && deadline >= this.#armedFor && this.#armedFor > now) return;
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#armedFor = Math.max(deadline, now);

@@ -3,7 +3,7 @@ import { FIN, SYN, type Segment } from '../wire/segment.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax, type Seq } from '../wire/sequence.ts';
 import { armLossProbe, detectLoss, enterFastRecovery, exitRecoveryIfDone, processProbeAck } from './recovery.ts';
 import type { DeliveryListener } from './scoreboard.ts';
-import { ACK_NOW, EVENT_FINISHED, EVENT_WRITABLE, OPEN, PENDING_RETRANSMIT, type Tcb } from './tcb.ts';
+import { ACK_NOW, EVENT_FINISHED, EVENT_WRITABLE, FAST_RECOVERY, OPEN, PENDING_RETRANSMIT, type Tcb } from './tcb.ts';
 import { LOSS_PROBE, REORDER, RETRANSMIT, USER_TIMEOUT } from './timers.ts';
 
 /** RFC 5681, 3.2. */
@@ -44,12 +44,13 @@ class Deliveries implements DeliveryListener {
 
   /**
    * The ACK's RTT sample: of a segment sent once (Karn; RFC 6298, section 3), else by the echoed timestamp
-   * (RFC 7323, 4.1), else none (−1).
+   * (RFC 7323, 4.1), else none (−1). An ACK that reports a duplicate was made by the second copy, but echoes the first:
+   * the time between is that of a lost ACK and our own RTO, not of the path, and an RTO fed by it would grow on itself.
    */
-  rttMs(acked: number): Millis {
+  rttMs(acked: number, hasDsack: boolean): Millis {
     if (this.oldestAckedMs !== Infinity && !this.retransmissionAcked) return this.#now - this.oldestAckedMs;
     if (this.oldestSackedMs !== Infinity) return this.#now - this.oldestSackedMs;
-    if (acked > 0 && this.#hasEcho) {
+    if (acked > 0 && this.#hasEcho && !hasDsack) {
       const elapsed = seqDiff(this.#tcb.timestamp(this.#now), this.#echo);
       // A peer that echoes nonsense must not set our timers.
       if (elapsed >= 0 && elapsed <= this.#tcb.config.maxRtoMs) return elapsed;
@@ -80,13 +81,13 @@ export function processAck(tcb: Tcb, segment: Segment, now: Millis): boolean {
   const sackNews = tcb.sackOn && segment.sackCount > 0 ? processSack(tcb, segment) : 0;
   const isDupAck = acked === 0 && priorOutstanding > 0 && segment.payloadLength === 0 && !segment.has(SYN | FIN)
     && !windowChanges(tcb, segment);
-  updateSendWindow(tcb, segment, now);
+  updateSendWindow(tcb, segment, now, acked > 0);
 
   tcb.rack.endOfAck(now);
-  const rttMs = takeRttSample(tcb, acked, now);
+  const rttMs = takeRttSample(tcb, acked, (sackNews & SACK_DSACK) !== 0, now);
   const { probeEnd } = tcb;
   if (probeEnd !== undefined) {
-    processProbeAck(tcb, seqGe(ack, probeEnd), seqGt(ack, probeEnd), (sackNews & SACK_DSACK) !== 0, isDupAck && segment.sackCount === 0, now);
+    processProbeAck(tcb, seqGe(ack, probeEnd), seqGt(ack, probeEnd), (sackNews & SACK_DSACK) !== 0, isDupAck && segment.sackCount === 0, priorOutstanding, now);
   }
   if (acked > 0) exitRecoveryIfDone(tcb, now);
   if (tcb.sackOn) {
@@ -161,9 +162,13 @@ function windowChanges(tcb: Tcb, segment: Segment): boolean {
   return segment.window * 2 ** tcb.sndShift !== tcb.sndWnd;
 }
 
-/** SND.WND from a segment that is not older than the last that set it (RFC 9293, 3.10.7.4). A SYN's window is not scaled. */
-export function updateSendWindow(tcb: Tcb, segment: Segment, now: Millis): void {
-  const isNewer = seqLt(tcb.sndWl1, segment.seq) || (tcb.sndWl1 === segment.seq && seqLe(tcb.sndWl2, segment.ack));
+/**
+ * SND.WND from a segment that is not older than the last that set it (RFC 9293, 3.10.7.4). A SYN's window is not scaled.
+ * An ACK with news is newer than all before, also on a retransmission with an old sequence number: SND.UNA moved, and
+ * with the old window behind it the right edge would be one that nobody offered. Linux takes it likewise.
+ */
+export function updateSendWindow(tcb: Tcb, segment: Segment, now: Millis, hasNews = false): void {
+  const isNewer = hasNews || seqLt(tcb.sndWl1, segment.seq) || (tcb.sndWl1 === segment.seq && seqLe(tcb.sndWl2, segment.ack));
   if (!isNewer) return;
   const wasClosed = tcb.sndWnd === 0;
   tcb.sndWnd = segment.window * 2 ** (segment.has(SYN) ? 0 : tcb.sndShift);
@@ -192,8 +197,8 @@ function onWindowOpened(tcb: Tcb, now: Millis): void {
   }
 }
 
-function takeRttSample(tcb: Tcb, acked: number, now: Millis): Millis {
-  const rttMs = deliveries.rttMs(acked);
+function takeRttSample(tcb: Tcb, acked: number, hasDsack: boolean, now: Millis): Millis {
+  const rttMs = deliveries.rttMs(acked, hasDsack);
   if (rttMs < 0) return rttMs;
   tcb.rtt.sample(rttMs);
   tcb.rack.updateMinRtt(rttMs, now);
@@ -205,7 +210,8 @@ function takeRttSample(tcb: Tcb, acked: number, now: Millis): Millis {
 /** Fast retransmit and NewReno's partial ACKs, for a peer without SACK (RFC 5681, 3.2; RFC 6582, 3.2). */
 function countDuplicates(tcb: Tcb, acked: number, isDupAck: boolean, now: Millis): void {
   if (acked > 0) {
-    if (tcb.recovery !== OPEN && tcb.outstanding > 0 && tcb.scoreboard.markHeadLost()) tcb.pending |= PENDING_RETRANSMIT;
+    // After an RTO everything is marked already: a head that is not has just been sent again.
+    if (tcb.recovery === FAST_RECOVERY && tcb.outstanding > 0 && tcb.scoreboard.markHeadLost()) tcb.pending |= PENDING_RETRANSMIT;
     return;
   }
   if (!isDupAck) return;

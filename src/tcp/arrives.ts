@@ -36,7 +36,7 @@ export function acceptSyn(tcb: Tcb, segment: Segment, now: Millis): void {
   tcb.lastHeardAt = now;
   if (segment.mss !== ABSENT) tcb.mss = Math.max(segment.mss, MIN_MSS);
   tcb.sackOn = segment.sackPermitted;
-  tcb.integrityOn = segment.hasCrc && (segment.capabilities & CAPABILITY_INTEGRITY) !== 0;
+  tcb.integrityOn = config.integrity === 'required' || (segment.hasCrc && (segment.capabilities & CAPABILITY_INTEGRITY) !== 0);
   if (segment.windowShift !== ABSENT) {
     tcb.windowScalingOn = true;
     tcb.sndShift = Math.min(segment.windowShift, MAX_WINDOW_SHIFT);
@@ -185,14 +185,19 @@ function rememberTimestamp(tcb: Tcb, segment: Segment, now: Millis): void {
   }
 }
 
-/** The four cases of RFC 9293, 3.4. */
+/**
+ * The four cases of RFC 9293, 3.4, with one departure, which Linux has, too: a segment without text may also stand at the
+ * right edge. There it stands when its sender has used up the window; with a hole on each side, the ACKs that both
+ * recoveries wait for would be dropped.
+ */
 function isAcceptable(tcb: Tcb, segment: Segment): boolean {
   const { rcvNxt } = tcb.receiver;
   const window = tcb.rcvWnd;
   const length = segment.length;
-  if (window === 0) return length === 0 && segment.seq === rcvNxt;
+  if (length === 0) return seqInWindow(segment.seq, rcvNxt, window + 1);
+  if (window === 0) return false;
   if (seqInWindow(segment.seq, rcvNxt, window)) return true;
-  return length > 0 && seqInWindow(seqAdd(segment.seq, length - 1), rcvNxt, window);
+  return seqInWindow(seqAdd(segment.seq, length - 1), rcvNxt, window);
 }
 
 /** A duplicate of what was received long ago is reported by DSACK, too. */
@@ -269,6 +274,7 @@ function receiveText(tcb: Tcb, segment: Segment, seq: Seq, now: Millis): void {
     tcb.pending = PENDING_RST;
     return;
   }
+  if (length > tcb.rcvMss) tcb.rcvMss = length;
   const room = seqDiff(tcb.rcvAdv, seq);
   const take = Math.min(length, room);
   if (take <= 0) return;
@@ -280,7 +286,7 @@ function receiveText(tcb: Tcb, segment: Segment, seq: Seq, now: Millis): void {
   if (accepted === IN_ORDER) {
     tcb.unackedBytes += delivered;
     // RFC 5681, 4.2: at least every second full-sized segment.
-    if (tcb.unackedBytes >= 2 * tcb.smss || tcb.receiver.hasDsack || take < length) {
+    if (tcb.unackedBytes >= 2 * tcb.rcvMss || tcb.receiver.hasDsack || take < length) {
       acknowledgeNow(tcb);
     } else if (tcb.ackMode === ACK_NONE) {
       tcb.ackMode = ACK_DELAYED;
@@ -299,7 +305,9 @@ function receiveText(tcb: Tcb, segment: Segment, seq: Seq, now: Millis): void {
 
 /** "Eighth, check the FIN bit": it counts once everything before it is here. */
 function receiveFin(tcb: Tcb, segment: Segment, now: Millis): void {
-  if (segment.has(FIN) && tcb.peerFin === undefined && canReceive(tcb.state)) {
+  // Bytes beyond a FIN that came ahead of a hole: that was no end, and must not hide the real one.
+  if (tcb.peerFin !== undefined && !tcb.finReceived && seqGt(tcb.receiver.rcvNxt, tcb.peerFin)) tcb.peerFin = undefined;
+  if (segment.has(FIN) && !tcb.finReceived && canReceive(tcb.state)) {
     const fin = seqAdd(segment.end, -1);
     // A FIN beyond the window comes again.
     if (seqInWindow(fin, tcb.receiver.rcvNxt, Math.max(tcb.rcvWnd, 1))) tcb.peerFin = fin;

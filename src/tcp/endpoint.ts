@@ -263,7 +263,8 @@ export class Endpoint implements Machine {
     }
     if (listener === undefined || segment.has(ACK) || !segment.has(SYN)) {
       this.counters.strangers++;
-      this.#answerWithReset(from, segment);
+      // LISTEN drops what has neither SYN nor ACK; CLOSED answers it, too.
+      if (listener === undefined || segment.has(ACK)) this.#answerWithReset(from, segment);
       return;
     }
     if (listener.pending.size + listener.established.length >= listener.backlog) {
@@ -326,7 +327,11 @@ export class Endpoint implements Machine {
     if (listener !== undefined && listener.pending.has(connection)) {
       if (connection.state === SYN_RECEIVED) return;
       listener.pending.delete(connection);
-      if (connection.state === CLOSED) return;
+      if (connection.state === CLOSED) {
+        // The application never heard of it, and shall not hear of its end.
+        connection.takeEvents();
+        return;
+      }
       listener.established.push(connection);
     }
     if (connection.hasEvents && !this.#isEventful.has(connection)) {

@@ -36,6 +36,8 @@ export class Reassembly {
   readonly ready = new ReadQueue();
   readonly #ranges: Range[] = [];
   readonly #maxChunks: number;
+  /** Ranges in the SACK option being built; scratch. */
+  readonly #listed: Range[] = [];
   #chunkCount = 0;
   #stamp = 0;
   #dsackLeft: Seq = 0;
@@ -64,6 +66,7 @@ export class Reassembly {
     }
     if (seqGt(seq, this.rcvNxt)) return this.#hold(seq, right, bytes);
     if (seqLt(seq, this.rcvNxt)) this.#noteDuplicate(seq, this.rcvNxt);
+    else this.#noteOverlap(0, seq, right);
     const hadHoles = this.hasHoles;
     this.#deliver(seq, right, bytes);
     return hadHoles ? FILLED : IN_ORDER;
@@ -86,20 +89,23 @@ export class Reassembly {
       this.hasDsack = false;
     }
     const limit = Math.min(room, count + this.#ranges.length);
-    let newest = Infinity;
+    const listed = this.#listed;
+    listed.length = 0;
     // First what was reported less than twice, then what was, each by recency: a lost ACK costs little.
-    for (let pass = 0; pass < 2 && count < limit; pass++) {
-      newest = Infinity;
+    for (let pass = 0; pass < 2; pass++) {
+      let newest = Infinity;
       while (count < limit) {
         const range = this.#newestBefore(newest, pass === 0);
         if (range === undefined) break;
         newest = range.stamp;
         segment.sack[2 * count] = range.left;
         segment.sack[2 * count + 1] = range.right;
-        range.reports++;
+        listed.push(range);
         count++;
       }
     }
+    // Not before: a range that reaches its second report in the first pass must not be listed again in the second.
+    for (const range of listed) range.reports++;
     segment.sackCount = count;
   }
 
@@ -115,6 +121,17 @@ export class Reassembly {
     this.#dsackLeft = left;
     this.#dsackRight = right;
     this.hasDsack = true;
+  }
+
+  /** Part of [seq, right) is held already, in the range at `index` or the next: the first such part is a duplicate (RFC 2883, 4.2). */
+  #noteOverlap(index: number, seq: Seq, right: Seq): void {
+    for (let i = index; i < index + 2; i++) {
+      const range = this.#ranges[i];
+      if (range === undefined || seqGe(range.left, right)) return;
+      if (seqLe(range.right, seq)) continue;
+      this.#noteDuplicate(seqMax(seq, range.left), seqLt(right, range.right) ? right : range.right);
+      return;
+    }
   }
 
   #deliver(seq: Seq, right: Seq, bytes: Uint8Array): void {
@@ -153,10 +170,13 @@ export class Reassembly {
     }
     if (seqLe(range.left, seq) && seqGe(range.right, right)) {
       range.stamp = ++this.#stamp;
+      // News again: the block that a duplicate belongs to comes second (RFC 2883, section 4), and tells it from a plain SACK.
+      range.reports = 0;
       this.#noteDuplicate(seq, right);
       return DUPLICATE;
     }
     if (this.#chunkCount >= this.#maxChunks) return REFUSED;
+    this.#noteOverlap(first, seq, right);
     this.#merge(first, seq, right, bytes);
     return OUT_OF_ORDER;
   }

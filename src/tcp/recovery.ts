@@ -85,6 +85,11 @@ export function armLossProbe(tcb: Tcb, now: Millis): void {
     tcb.timers.clear(LOSS_PROBE);
     return;
   }
+  // No second probe now (7.3). A timer that only re-arms the RTO would let a writer postpone the RTO with every segment.
+  if (tcb.probeEnd !== undefined || !tcb.rttSinceProbe) {
+    tcb.timers.clear(LOSS_PROBE);
+    return;
+  }
   let ptoMs = PTO_WITHOUT_RTT_MS;
   if (tcb.rtt.samples > 0) {
     ptoMs = Math.max(2 * tcb.rtt.srttMs, MIN_PTO_MS);
@@ -94,13 +99,16 @@ export function armLossProbe(tcb: Tcb, now: Millis): void {
 }
 
 /** RFC 8985, 7.4.2, TLP_process_ack: a probe that repaired a loss must not hide it from congestion control. */
-export function processProbeAck(tcb: Tcb, ackCoversProbe: boolean, ackIsBeyond: boolean, hasDsack: boolean, isDupAck: boolean, now: Millis): void {
+export function processProbeAck(
+  tcb: Tcb, ackCoversProbe: boolean, ackIsBeyond: boolean, hasDsack: boolean, isDupAck: boolean, flightBytes: number, now: Millis,
+): void {
   if (tcb.probeEnd === undefined || !ackCoversProbe) return;
   if (!tcb.probeIsRetransmission || hasDsack) {
     tcb.probeEnd = undefined;
   } else if (ackIsBeyond) {
     tcb.probeEnd = undefined;
-    tcb.controller.onLoss(now, tcb.outstanding);
+    // FlightSize before this ACK took away what it covers: afterwards next to nothing may be outstanding.
+    tcb.controller.onLoss(now, flightBytes);
     tcb.controller.onRecoveryExit(now);
   } else if (isDupAck) {
     tcb.probeEnd = undefined;

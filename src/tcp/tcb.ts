@@ -104,6 +104,8 @@ export class Tcb {
   ackMode = ACK_NONE;
   /** Payload bytes received in order since the last ACK went out. */
   unackedBytes = 0;
+  /** Estimate of the peer's full segment, RMSS of RFC 5681: it may send smaller ones than we do. At first what anyone can send. */
+  rcvMss = DEFAULT_MSS;
   /** Duplicate ACKs due to a peer without SACK: it counts them (RFC 5681, 3.2). */
   dupAcksOwed = 0;
   lastAckSent: Seq = 0;

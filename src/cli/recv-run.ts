@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+
+import { formatAddress } from '../core/address.ts';
+import { openOutput, type Output } from '../net/output-file.ts';
+import { createServer, type Server } from '../net/server.ts';
+import type { Socket } from '../net/socket.ts';
+import { CommandError, describeError, Exit } from './exit.ts';
+import { Reporter } from './output.ts';
+import { Progress } from './progress.ts';
+import { openRecorders } from './recorders.ts';
+import type { RecvArgs } from './recv.ts';
+import { onInterrupt } from './signals.ts';
+import { reportSummary } from './summary.ts';
+import { transportConfig } from './transport-flags.ts';
+
+export async function runRecv(args: RecvArgs): Promise<void> {
+  const reporter = new Reporter(args);
+  const recorders = openRecorders(args, reporter);
+  const server = createServer({ ...transportConfig(args), ...recorders, allowHalfOpen: true });
+  const receiver = new Receiver(args, reporter, server);
+  const stopListening = onInterrupt(() => receiver.interrupt());
+  server.listen({ port: args.port, host: args.host });
+  // Rejects with the system's error when the port is taken.
+  await once(server, 'listening');
+  const address = server.address()!;
+  recorders.setLocal(address.address, address.port);
+  reporter.info(`listening on ${formatAddress({ host: address.address, port: address.port })}`);
+  reporter.json({ type: 'listening', host: address.address, port: address.port });
+  try {
+    await receiver.run();
+  } finally {
+    stopListening();
+    recorders.close();
+  }
+}
+
+/** Serves one connection after the other; others wait their turn in the transport's buffers. */
+class Receiver {
+  readonly #args: RecvArgs;
+  readonly #reporter: Reporter;
+  readonly #server: Server;
+  readonly #waiting: Socket[] = [];
+  #wakeUp: () => void = () => {};
+  #current: Socket | undefined;
+  #isInterrupted = false;
+  #served = 0;
+
+  constructor(args: RecvArgs, reporter: Reporter, server: Server) {
+    this.#args = args;
+    this.#reporter = reporter;
+    this.#server = server;
+    // One is served, a few wait; more are reset.
+    server.maxConnections = args['keep-open'] ? 64 : 1;
+    server.on('connection', (socket) => {
+      // An error before its turn ends it; later listeners see the rest.
+      socket.on('error', () => {});
+      this.#waiting.push(socket);
+      this.#wakeUp();
+    });
+  }
+
+  async run(): Promise<void> {
+    for (;;) {
+      const socket = await this.#next();
+      if (socket === undefined) break;
+      if (socket.destroyed) continue;
+      if (!this.#args['keep-open']) this.#server.close();
+      try {
+        await this.#serve(socket);
+      } catch (error) {
+        if (!this.#args['keep-open'] || this.#isInterrupted) throw error;
+        this.#reporter.warn(describeError(error));
+      }
+      if (!this.#args['keep-open']) return;
+    }
+    // A daemon's end is its user's wish; a single receiver was to receive something.
+    throw new CommandError('', this.#args['keep-open'] ? Exit.done : Exit.interrupted);
+  }
+
+  interrupt(): void {
+    this.#isInterrupted = true;
+    // What is not complete must not look it, on either side.
+    for (const socket of this.#waiting) socket.resetAndDestroy();
+    this.#current?.resetAndDestroy();
+    this.#server.close();
+    this.#wakeUp();
+  }
+
+  async #next(): Promise<Socket | undefined> {
+    while (this.#waiting.length === 0 && !this.#isInterrupted) {
+      await new Promise<void>((resolve) => {
+        this.#wakeUp = resolve;
+      });
+    }
+    return this.#isInterrupted ? undefined : this.#waiting.shift();
+  }
+
+  async #serve(socket: Socket): Promise<void> {
+    this.#current = socket;
+    const peer = formatAddress({ host: socket.remoteAddress!, port: socket.remotePort! });
+    const path = this.#nextPath();
+    this.#reporter.info(`connection from ${peer}`);
+    const hash = createHash('sha256');
+    const startedAt = performance.now();
+    let bytes = 0;
+    const progress = new Progress({
+      reporter: this.#reporter,
+      id: this.#served,
+      sample: () => {
+        const info = socket.info();
+        const srttMs = info === undefined || info.srttMs === 0 ? undefined : info.srttMs;
+        return { bytes, retransmissions: info?.counters.retransmissions ?? 0, cwndBytes: info?.cwndBytes ?? 0, srttMs };
+      },
+    });
+    let error: Error | undefined;
+    let finishedAt = 0;
+    let output: Output | undefined;
+    // Errors of a connection that ends while the disk is busy are found below.
+    let connectionError: Error | undefined;
+    socket.once('error', (reason: Error) => {
+      connectionError = reason;
+    });
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    try {
+      output = await openOutput(path, process.stdout);
+      progress.start();
+      for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+        hash.update(chunk);
+        bytes += chunk.length;
+        await output.write(chunk);
+      }
+      finishedAt = performance.now();
+      await output.commit();
+      socket.end();
+      await closed;
+      if (connectionError !== undefined) throw connectionError;
+    } catch (reason) {
+      error = connectionError ?? (reason as Error);
+      socket.resetAndDestroy();
+      if (finishedAt === 0) await output?.discard();
+    }
+    progress.stop();
+    this.#current = undefined;
+    const seconds = ((finishedAt || performance.now()) - startedAt) / 1000;
+    const interrupted = this.#isInterrupted && error !== undefined;
+    reportSummary(this.#reporter, {
+      role: 'recv', peer, bytes, seconds, sha256: hash.digest('hex'), info: socket.info(), error: interrupted ? undefined : error, interrupted,
+    });
+    if (interrupted) throw new CommandError('', this.#args['keep-open'] ? Exit.done : Exit.interrupted);
+    if (error !== undefined) throw error;
+  }
+
+  /** FILE, FILE.2, FILE.3, …; stdout and special files stay what they are. */
+  #nextPath(): string {
+    this.#served++;
+    const { output } = this.#args;
+    return this.#served === 1 || output === '-' ? output : `${output}.${this.#served}`;
+  }
+}

@@ -1,0 +1,20 @@
+import { Exit } from './exit.ts';
+
+const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/**
+ * The first Ctrl-C (or SIGTERM, SIGHUP) asks `end` to finish in order; a second one ends the process at once, with a
+ * RST for every connection. Returns a function that takes the handlers away again.
+ */
+export function onInterrupt(end: () => void): () => void {
+  let asked = false;
+  const handler = (): void => {
+    if (asked) process.exit(Exit.interrupted);
+    asked = true;
+    end();
+  };
+  for (const signal of SIGNALS) process.on(signal, handler);
+  return () => {
+    for (const signal of SIGNALS) process.off(signal, handler);
+  };
+}

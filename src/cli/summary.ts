@@ -1,0 +1,56 @@
+import { formatBytes, formatDuration, formatRate } from '../core/units.ts';
+import type { ConnectionInfo } from '../tcp/connection.ts';
+import type { ErrorDetails } from '../tcp/errors.ts';
+import type { Reporter } from './output.ts';
+
+export interface TransferSummary {
+  readonly role: 'send' | 'recv';
+  readonly peer: string;
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly sha256: string;
+  readonly info: ConnectionInfo | undefined;
+  readonly error?: Error | undefined;
+  readonly interrupted?: boolean;
+}
+
+/** The last line of a transfer, or the object that says the same. */
+export function reportSummary(reporter: Reporter, summary: TransferSummary): void {
+  const { role, peer, bytes, seconds, sha256, info, error } = summary;
+  const counters = info?.counters;
+  const bitsPerSecond = seconds > 0 ? (bytes * 8) / seconds : 0;
+  const details = detailsOf(error);
+  reporter.json({
+    type: 'summary', role, peer, bytes, seconds, bits_per_second: bitsPerSecond, sha256,
+    complete: error === undefined && summary.interrupted !== true,
+    retransmissions: counters?.retransmissions ?? 0,
+    timeouts: counters?.timeouts ?? 0,
+    srtt_ms: info === undefined || info.srttMs === 0 ? null : info.srttMs,
+    counters: counters ?? null,
+    error: error === undefined ? null : { code: (error as NodeJS.ErrnoException).code ?? null, message: error.message, details: details ?? null },
+  });
+  if (details !== undefined) reporter.result(describeDetails(details));
+  const verb = role === 'send' ? 'sent' : 'received';
+  const parts = [
+    `${bytes} bytes ${verb} in ${seconds.toFixed(2)} s`,
+    formatRate(bitsPerSecond),
+    ...(error === undefined ? [`sha256 ${sha256}`] : []),
+    `${counters?.retransmissions ?? 0} retransmissions`,
+    ...(info !== undefined && info.srttMs > 0 ? [`SRTT ${formatDuration(info.srttMs)}`] : []),
+  ];
+  const ending = error !== undefined ? 'not complete: ' : summary.interrupted === true ? 'interrupted: ' : '';
+  reporter.result(ending + parts.join(', '));
+}
+
+/** What the connection knew when it died. */
+export function describeDetails(details: ErrorDetails): string {
+  const heard = Number.isFinite(details.lastHeardMs) ? `last heard ${formatDuration(details.lastHeardMs)} before` : 'never heard';
+  return [
+    `what is known: ${formatBytes(details.bytesAcked)} acknowledged, ${formatBytes(details.bytesInFlight)} sent and unanswered, ${formatBytes(details.bytesUnsent)} never sent`,
+    `               ${heard}, ${details.retransmissions} retransmissions, RTO ${formatDuration(details.rtoMs)}${details.icmp === undefined ? '' : `, ICMP said ${details.icmp}`}`,
+  ].join('\n');
+}
+
+export function detailsOf(error: Error | undefined): ErrorDetails | undefined {
+  return (error as { details?: ErrorDetails } | undefined)?.details;
+}

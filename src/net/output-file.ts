@@ -1,0 +1,113 @@
+import { constants } from 'node:fs';
+import { open, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Writable } from 'node:stream';
+
+/** Where received bytes go. `commit` resolves when they are safe there; until then nothing may be taken for delivered. */
+export interface Output {
+  /** Resolves when more may be written. Rejects when the bytes cannot be kept (disk full, reader gone). */
+  write(bytes: Uint8Array): Promise<void>;
+  commit(): Promise<void>;
+  /** The transfer failed: what there is must not look complete. */
+  discard(): Promise<void>;
+}
+
+/** A regular file: written as PATH.part, and PATH only once everything is on disk. */
+class PartFile implements Output {
+  readonly #path: string;
+  readonly #file: FileHandle;
+
+  constructor(path: string, file: FileHandle) {
+    this.#path = path;
+    this.#file = file;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    await writeAll(this.#file, bytes);
+  }
+
+  async commit(): Promise<void> {
+    await this.#file.sync();
+    await this.#file.close();
+    await rename(partPath(this.#path), this.#path);
+    await syncDirectory(dirname(this.#path));
+  }
+
+  async discard(): Promise<void> {
+    await this.#file.close().catch(() => {});
+    await unlink(partPath(this.#path)).catch(() => {});
+  }
+}
+
+/** A FIFO or a device: written directly, with its own backpressure. */
+class SpecialFile implements Output {
+  readonly #file: FileHandle;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    await writeAll(this.#file, bytes);
+  }
+
+  async commit(): Promise<void> {
+    await this.#file.close();
+  }
+
+  async discard(): Promise<void> {
+    await this.#file.close().catch(() => {});
+  }
+}
+
+/** Standard output. */
+class StreamOutput implements Output {
+  readonly #stream: Writable;
+
+  constructor(stream: Writable) {
+    this.#stream = stream;
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#stream.write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  async commit(): Promise<void> {}
+
+  async discard(): Promise<void> {}
+}
+
+/** Opens `path`, `-` for `stdout`. Rejects with the system's error. A FIFO waits for its reader. */
+export async function openOutput(path: string, stdout: Writable): Promise<Output> {
+  if (path === '-') return new StreamOutput(stdout);
+  const existing = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (existing?.isDirectory()) throw new Error(`${path} is a directory`);
+  if (existing !== undefined && !existing.isFile()) return new SpecialFile(await open(path, constants.O_WRONLY));
+  return new PartFile(path, await open(partPath(path), 'w'));
+}
+
+export function partPath(path: string): string {
+  return `${path}.part`;
+}
+
+/** A rename is on disk only when its directory is. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < bytes.length;) {
+    const { bytesWritten } = await file.write(bytes, offset);
+    offset += bytesWritten;
+  }
+}
