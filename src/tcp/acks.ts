@@ -79,8 +79,9 @@ export function processAck(tcb: Tcb, segment: Segment, now: Millis): boolean {
   deliveries.begin(tcb, segment, now);
   if (acked > 0) moveUna(tcb, ack);
   const sackNews = tcb.sackOn && segment.sackCount > 0 ? processSack(tcb, segment) : 0;
+  // At a closed window it is the answer to a probe.
   const isDupAck = acked === 0 && priorOutstanding > 0 && segment.payloadLength === 0 && !segment.has(SYN | FIN)
-    && !windowChanges(tcb, segment);
+    && tcb.sndWnd > 0 && !windowChanges(tcb, segment);
   updateSendWindow(tcb, segment, now, acked > 0);
 
   tcb.rack.endOfAck(now);

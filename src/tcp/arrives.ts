@@ -9,7 +9,7 @@ import {
   SYN_SENT, TIME_WAIT,
 } from './state.ts';
 import {
-  ACK_DELAYED, ACK_NONE, ACKS_PER_SECOND, EVENT_CONNECTED, EVENT_END, EVENT_READABLE, MIN_MSS, ORPHAN_TIMEOUT_MS, PENDING_RST, PENDING_SYN, type Tcb,
+  ACK_DELAYED, ACK_NONE, ACKS_PER_SECOND, EVENT_CONNECTED, EVENT_END, EVENT_READABLE, MIN_MSS, ORPHAN_TIMEOUT_MS, PENDING_RST, PENDING_SYN, QUICK_ACKS, type Tcb,
 } from './tcb.ts';
 import { CONNECT, DELAYED_ACK, KEEP_ALIVE, RETRANSMIT, TIME_WAIT_END, USER_TIMEOUT } from './timers.ts';
 
@@ -24,6 +24,8 @@ const PAWS_EXPIRY_MS = 24 * 24 * 3600 * 1000;
 /** SEGMENT ARRIVES for every state but LISTEN and CLOSED (RFC 9293, 3.10.7.3 and 3.10.7.4). Never throws for what a peer sends. */
 export function segmentArrives(tcb: Tcb, segment: Segment, now: Millis): 0 | 1 {
   tcb.counters.segmentsReceived++;
+  // It ended within this batch, and its endpoint has not yet let it go.
+  if (tcb.state === CLOSED) return ARRIVED;
   return tcb.state === SYN_SENT ? arrivesInSynSent(tcb, segment, now) : arrivesLater(tcb, segment, now);
 }
 
@@ -94,7 +96,8 @@ function arrivesLater(tcb: Tcb, segment: Segment, now: Millis): 0 | 1 {
     if (segment.has(RST)) return ARRIVED;
     tcb.counters.unacceptable++;
     // At a closed window, valid ACKs and FIN retransmissions are still looked at (RFC 9293, 3.10.7.4).
-    if (tcb.state === TIME_WAIT && segment.has(FIN)) tcb.restartTimeWait(now);
+    // In TIME-WAIT the peer still waits for our ACK; what it sends again first may be text before its FIN.
+    if (tcb.state === TIME_WAIT && segment.length > 0) tcb.restartTimeWait(now);
     noteOld(tcb, segment);
     // Data is not part of an ACK loop, and its sender waits for the answer.
     if (segment.payloadLength > 0) acknowledgeNow(tcb);
@@ -285,8 +288,10 @@ function receiveText(tcb: Tcb, segment: Segment, seq: Seq, now: Millis): void {
   if (delivered > 0) tcb.events |= EVENT_READABLE;
   if (accepted === IN_ORDER) {
     tcb.unackedBytes += delivered;
-    // RFC 5681, 4.2: at least every second full-sized segment.
-    if (tcb.unackedBytes >= 2 * tcb.rcvMss || tcb.receiver.hasDsack || take < length) {
+    // RFC 5681, 4.2: at least every second full-sized segment; every one while the sender's window is small.
+    const isQuick = tcb.quickAcks > 0;
+    if (isQuick) tcb.quickAcks--;
+    if (isQuick || tcb.unackedBytes >= 2 * tcb.rcvMss || tcb.receiver.hasDsack || take < length) {
       acknowledgeNow(tcb);
     } else if (tcb.ackMode === ACK_NONE) {
       tcb.ackMode = ACK_DELAYED;
@@ -294,8 +299,9 @@ function receiveText(tcb: Tcb, segment: Segment, seq: Seq, now: Millis): void {
     }
     return;
   }
-  // A hole, its filling or a duplicate: the sender wants to know at once (RFC 5681, 4.2).
+  // A hole, its filling or a duplicate: the sender wants to know at once (RFC 5681, 4.2), and its window shrinks.
   acknowledgeNow(tcb);
+  tcb.quickAcks = QUICK_ACKS;
   if (accepted === FILLED) return;
   if (accepted === DUPLICATE) tcb.counters.duplicatesReceived++;
   else tcb.counters.outOfOrder++;

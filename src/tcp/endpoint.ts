@@ -19,6 +19,9 @@ const BURST_SEGMENTS = 16;
 /** Stateless answers waiting to be sent; more are dropped and counted. */
 const MAX_RESETS = 64;
 
+/** So many superseded deadlines are not worth cleaning up. */
+const MIN_STALE_DEADLINES = 64;
+
 /** What an endpoint counts, next to its connections' counters. Drops by reason. */
 export class EndpointCounters {
   datagramsReceived = 0;
@@ -94,7 +97,7 @@ export class Endpoint implements Machine {
   /** Connections with events for the application, each at most once. */
   readonly #eventful = new Fifo<Connection>();
   readonly #isEventful = new Set<Connection>();
-  readonly #deadlines = new TimeHeap<Connection>();
+  #deadlines = new TimeHeap<Connection>();
   readonly #scheduled = new Map<Connection, Millis>();
   #buffer: Uint8Array;
 
@@ -351,9 +354,16 @@ export class Endpoint implements Machine {
     const scheduled = this.#scheduled.get(connection) ?? Infinity;
     // A later deadline is found when the earlier one comes: moving it on costs nothing.
     if (deadline < scheduled) {
+      if (this.#deadlines.length > MIN_STALE_DEADLINES + 2 * this.#scheduled.size) this.#dropStaleDeadlines();
       this.#deadlines.push(deadline, connection);
       this.#scheduled.set(connection, deadline);
     }
+  }
+
+  /** Deadlines that were superseded lie in the heap until their time, which may be hours away. */
+  #dropStaleDeadlines(): void {
+    this.#deadlines = new TimeHeap();
+    for (const [connection, deadline] of this.#scheduled) this.#deadlines.push(deadline, connection);
   }
 
   #forget(connection: Connection): void {

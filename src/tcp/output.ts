@@ -27,7 +27,6 @@ export function nextSegment(tcb: Tcb, now: Millis, out: Segment): boolean {
   const reason = decide(tcb, now, out);
   if (reason === undefined) return false;
   tcb.counters.segmentsSent++;
-  tcb.lastSentAt = now;
   tcb.sink?.emit(now, { type: 'send', connection: tcb.name, reason, segment: formatSegment(out) });
   return true;
 }
@@ -76,7 +75,7 @@ function buildNewData(tcb: Tcb, now: Millis, out: Segment): string | undefined {
   // The FIN takes one of the window itself.
   const withFin = isLast && tcb.finQueued && usable > size;
   if (size <= 0 && !withFin) return blockedByWindow(tcb, now);
-  if (tcb.lastSentAt > 0 && tcb.outstanding === 0 && now - tcb.lastSentAt > tcb.rtt.rtoMs) tcb.controller.onIdle(now);
+  if (tcb.lastDataSentAt > 0 && tcb.outstanding === 0 && now - tcb.lastDataSentAt > tcb.rtt.rtoMs) tcb.controller.onIdle(now);
   const { inFlight } = tcb;
   if (inFlight > 0 && inFlight + size > tcb.controller.cwnd) {
     tcb.isWindowLimited = true;
@@ -100,11 +99,14 @@ function blockedByWindow(tcb: Tcb, now: Millis): undefined {
 
 function sendNew(tcb: Tcb, size: number, withFin: boolean, now: Millis, out: Segment): void {
   const start = tcb.sndNxt;
+  // RFC 6298 (5.1). What runs with nothing outstanding is the persist timer: it says nothing of this segment.
+  if (tcb.outstanding === 0) tcb.timers.set(RETRANSMIT, now + tcb.rtt.rtoMs);
   tcb.sndNxt = seqAdd(start, size + (withFin ? 1 : 0));
   tcb.scoreboard.add(start, tcb.sndNxt, now, withFin ? HAS_FIN : 0);
   if (withFin) tcb.finSent = true;
   if (size < tcb.smss) tcb.smallEnd = tcb.sndNxt;
   fillData(tcb, start, size, withFin, now, out);
+  tcb.lastDataSentAt = now;
   tcb.counters.bytesSent += size;
   tcb.controller.onSent(now, size, tcb.inFlight);
   armForSent(tcb, now);
@@ -129,6 +131,7 @@ function buildRetransmission(tcb: Tcb, slot: number, now: Millis, out: Segment):
   const withFin = (flags & HAS_FIN) !== 0;
   const size = seqDiff(scoreboard.endOf(slot), start) - (withFin ? 1 : 0);
   scoreboard.resend(slot, now);
+  tcb.lastDataSentAt = now;
   tcb.counters.retransmissions++;
   tcb.counters.bytesRetransmitted += size;
   tcb.counters.bytesSent += size;
@@ -198,10 +201,21 @@ function decideAck(tcb: Tcb, now: Millis, out: Segment): string | undefined {
   }
   if (tcb.ackMode !== ACK_NOW && !shouldUpdateWindow(tcb)) return undefined;
   const reason = tcb.ackMode === ACK_NOW ? 'ack' : 'window-update';
-  fillHeader(tcb, tcb.sndNxt, now, out);
+  fillHeader(tcb, acceptableSeq(tcb), now, out);
   fillSackWithin(tcb, 0, out);
   onAckSent(tcb);
   return reason;
+}
+
+/**
+ * SEQ of a segment without text: SND.NXT, but never beyond the peer's window (a zero-window probe is, and so is what a
+ * shrunk window leaves behind). Outside it, the peer would not even look at the ACK or the RST. Linux does likewise.
+ */
+function acceptableSeq(tcb: Tcb): Seq {
+  // Before the SYN is acknowledged the window is not known.
+  if (tcb.sndUna === tcb.iss) return tcb.sndNxt;
+  const edge = seqAdd(tcb.sndUna, tcb.sndWnd);
+  return seqGt(tcb.sndNxt, edge) ? edge : tcb.sndNxt;
 }
 
 /** ACK, window, timestamp and CRC: what every segment of a synchronized connection carries. */
@@ -312,7 +326,7 @@ function buildSyn(tcb: Tcb, now: Millis, out: Segment): string {
 
 function buildReset(tcb: Tcb, out: Segment): string {
   tcb.pending = 0;
-  out.seq = tcb.sndNxt;
+  out.seq = acceptableSeq(tcb);
   out.ack = tcb.receiver.rcvNxt;
   out.flags = RST | ACK;
   out.hasCrc = tcb.integrityOn;

@@ -23,8 +23,17 @@ export const MIN_MSS = 88;
 /** RFC 5961, 7: at most so many challenge ACKs and ACKs of unacceptable segments a second. */
 export const ACKS_PER_SECOND = 100;
 
+/** Segments that are acknowledged one by one at the start and after a loss, when a delayed ACK would stall a small window (as Linux' quickack). */
+export const QUICK_ACKS = 16;
+
 /** How long FIN-WAIT-2 waits for the FIN of a peer whose connection the application has let go (Linux: tcp_fin_timeout). */
 export const ORPHAN_TIMEOUT_MS = 60_000;
+
+/**
+ * RTOs that fit into the user timeout, at least. After an outage one sample can be as long as the outage was; if the next
+ * flight were lost, the connection would die before it had tried again.
+ */
+const ATTEMPTS_PER_USER_TIMEOUT = 8;
 
 /** Events for the application, as a bit set. */
 export const EVENT_CONNECTED = 1;
@@ -106,6 +115,8 @@ export class Tcb {
   unackedBytes = 0;
   /** Estimate of the peer's full segment, RMSS of RFC 5681: it may send smaller ones than we do. At first what anyone can send. */
   rcvMss = DEFAULT_MSS;
+  /** In-order segments that still get an ACK each. */
+  quickAcks = QUICK_ACKS;
   /** Duplicate ACKs due to a peer without SACK: it counts them (RFC 5681, 3.2). */
   dupAcksOwed = 0;
   lastAckSent: Seq = 0;
@@ -140,7 +151,8 @@ export class Tcb {
   writerWaits = false;
   /** In-flight reached cwnd since the last ACK. */
   isWindowLimited = false;
-  lastSentAt: Millis = 0;
+  /** ACKs do not count: they say nothing about the path's room for data (RFC 5681, 4.1). */
+  lastDataSentAt: Millis = 0;
   readonly ackSample: AckSample = {
     now: 0, deliveredBytes: 0, ackedBytes: 0, priorInFlightBytes: 0, isWindowLimited: false, isInRecovery: false, rttMs: 0,
   };
@@ -177,7 +189,8 @@ export class Tcb {
     this.sendQueue.reset(seqAdd(iss, 1));
     this.receiver = new Reassembly(config.receiveBufferBytes);
     this.rcvShiftOffered = windowShiftFor(config.receiveBufferBytes);
-    this.rtt = new RttEstimator(config);
+    const maxRtoMs = Math.max(config.minRtoMs, Math.min(config.maxRtoMs, config.userTimeoutMs / ATTEMPTS_PER_USER_TIMEOUT));
+    this.rtt = new RttEstimator({ ...config, maxRtoMs });
     this.rack.begin(iss);
     this.controller = this.#newController();
   }
