@@ -1,6 +1,7 @@
 import type { Address } from '../core/address.ts';
 import type { Millis } from '../core/machine.ts';
 import type { Segment } from '../wire/segment.ts';
+import { seqGt } from '../wire/sequence.ts';
 import { ANSWER_RST, segmentArrives } from './arrives.ts';
 import type { KeepAlive } from './config.ts';
 import type { ConnectionCounters } from './counters.ts';
@@ -46,6 +47,8 @@ export class Connection {
   readonly remote: Address;
   readonly #tcb: Tcb;
   readonly #onActivity: (connection: Connection) => void;
+  /** Where the endpoint has put the connection. */
+  readonly queue = { isReady: false, isEventful: false, isHalfOpen: false, scheduledAt: Infinity };
   /** The driver's own object for this connection (a socket); the transport never looks at it. */
   owner: unknown;
 
@@ -241,9 +244,9 @@ export class Connection {
     const tcb = this.#tcb;
     if (tcb.state !== TIME_WAIT) return false;
     if (tcb.timestampsOn && segment.hasTimestamps && segment.tsVal !== tcb.tsRecent) {
-      return ((segment.tsVal - tcb.tsRecent) | 0) > 0;
+      return seqGt(segment.tsVal, tcb.tsRecent);
     }
-    return ((segment.seq - tcb.receiver.rcvNxt) | 0) > 0;
+    return seqGt(segment.seq, tcb.receiver.rcvNxt);
   }
 
   /** Ends TIME-WAIT early, for a new incarnation. */

@@ -92,13 +92,10 @@ export class Endpoint implements Machine {
   readonly #resets = new Fifo<Reset>();
   /** Connections that may have something to send, each at most once. */
   readonly #ready = new Fifo<Connection>();
-  readonly #isReady = new Set<Connection>();
   #burst = 0;
   /** Connections with events for the application, each at most once. */
   readonly #eventful = new Fifo<Connection>();
-  readonly #isEventful = new Set<Connection>();
   #deadlines = new TimeHeap<Connection>();
-  readonly #scheduled = new Map<Connection, Millis>();
   #buffer: Uint8Array;
 
   constructor(options: EndpointOptions) {
@@ -156,7 +153,7 @@ export class Endpoint implements Machine {
   /** The next connection that has events; take them with takeEvents(). */
   nextEventful(): Connection | undefined {
     const connection = this.#eventful.shift();
-    if (connection !== undefined) this.#isEventful.delete(connection);
+    if (connection !== undefined) connection.queue.isEventful = false;
     return connection;
   }
 
@@ -213,7 +210,7 @@ export class Endpoint implements Machine {
         return { to: connection.remote, bytes: this.#buffer.subarray(0, length) };
       }
       this.#ready.shift();
-      this.#isReady.delete(connection);
+      connection.queue.isReady = false;
       this.#burst = 0;
       this.#settle(connection);
     }
@@ -229,8 +226,8 @@ export class Endpoint implements Machine {
     while (this.#deadlines.nextTime() <= now) {
       const time = this.#deadlines.nextTime();
       const connection = this.#deadlines.pop()!;
-      if (this.#scheduled.get(connection) !== time) continue;
-      this.#scheduled.delete(connection);
+      if (connection.queue.scheduledAt !== time) continue;
+      connection.queue.scheduledAt = Infinity;
       // A deadline that has moved on since is only looked at again later.
       if (connection.nextTimeout() <= now) {
         connection.handleTimeout(now);
@@ -284,6 +281,7 @@ export class Endpoint implements Machine {
     acceptSyn(tcb, segment, now);
     tcb.pending |= PENDING_SYN;
     listener.pending.add(connection);
+    connection.queue.isHalfOpen = true;
     this.#touch(connection);
   }
 
@@ -318,8 +316,8 @@ export class Endpoint implements Machine {
 
   /** Something happened to the connection: it may have segments to send, events to tell, another deadline. */
   readonly #touch = (connection: Connection): void => {
-    if (!this.#isReady.has(connection)) {
-      this.#isReady.add(connection);
+    if (!connection.queue.isReady) {
+      connection.queue.isReady = true;
       this.#ready.push(connection);
     }
     this.#publish(connection);
@@ -327,9 +325,10 @@ export class Endpoint implements Machine {
 
   #publish(connection: Connection): void {
     const listener = this.#listener;
-    if (listener !== undefined && listener.pending.has(connection)) {
+    if (connection.queue.isHalfOpen) {
       if (connection.state === SYN_RECEIVED) return;
-      listener.pending.delete(connection);
+      connection.queue.isHalfOpen = false;
+      if (listener === undefined || !listener.pending.delete(connection)) return;
       if (connection.state === CLOSED) {
         // The application never heard of it, and shall not hear of its end.
         connection.takeEvents();
@@ -337,8 +336,8 @@ export class Endpoint implements Machine {
       }
       listener.established.push(connection);
     }
-    if (connection.hasEvents && !this.#isEventful.has(connection)) {
-      this.#isEventful.add(connection);
+    if (connection.hasEvents && !connection.queue.isEventful) {
+      connection.queue.isEventful = true;
       this.#eventful.push(connection);
     }
   }
@@ -351,24 +350,25 @@ export class Endpoint implements Machine {
 
   #schedule(connection: Connection): void {
     const deadline = connection.nextTimeout();
-    const scheduled = this.#scheduled.get(connection) ?? Infinity;
     // A later deadline is found when the earlier one comes: moving it on costs nothing.
-    if (deadline < scheduled) {
-      if (this.#deadlines.length > MIN_STALE_DEADLINES + 2 * this.#scheduled.size) this.#dropStaleDeadlines();
+    if (deadline < connection.queue.scheduledAt) {
+      if (this.#deadlines.length > MIN_STALE_DEADLINES + 2 * this.#connections.size) this.#dropStaleDeadlines();
       this.#deadlines.push(deadline, connection);
-      this.#scheduled.set(connection, deadline);
+      connection.queue.scheduledAt = deadline;
     }
   }
 
   /** Deadlines that were superseded lie in the heap until their time, which may be hours away. */
   #dropStaleDeadlines(): void {
     this.#deadlines = new TimeHeap();
-    for (const [connection, deadline] of this.#scheduled) this.#deadlines.push(deadline, connection);
+    for (const connection of this.#connections.values()) {
+      if (connection.queue.scheduledAt !== Infinity) this.#deadlines.push(connection.queue.scheduledAt, connection);
+    }
   }
 
   #forget(connection: Connection): void {
     if (this.#connections.get(connection.remote.key) === connection) this.#connections.delete(connection.remote.key);
-    this.#scheduled.delete(connection);
+    connection.queue.scheduledAt = Infinity;
     this.#publish(connection);
   }
 

@@ -8,12 +8,19 @@ const K = 4;
 const GRANULARITY_MS = 1;
 
 const SYN_TIMEOUT_RTO_MS = 3000;
+/**
+ * RTOs that fit into the user timeout. After an outage one sample can be as long as the outage was, and the variation with
+ * it; if the next flights were lost, too, the connection would die before it had tried again.
+ */
+const ATTEMPTS_PER_USER_TIMEOUT = 16;
 
 export interface RttConfig {
   readonly minRtoMs: Millis;
   readonly maxRtoMs: Millis;
   readonly initialRtoMs: Millis;
   readonly maxBackoffMs: Millis;
+  /** Without it, variation may lift the RTO up to maxRtoMs. */
+  readonly userTimeoutMs?: Millis;
 }
 
 /** Smoothed round-trip time, its variation, and the retransmission timeout with back-off (RFC 6298). */
@@ -42,8 +49,15 @@ export class RttEstimator {
     }
     this.samples++;
     this.backoff = 0;
-    const rto = this.srttMs + Math.max(GRANULARITY_MS, K * this.rttvarMs);
+    const rto = Math.min(this.srttMs + Math.max(GRANULARITY_MS, K * this.rttvarMs), this.#ceilingMs());
     this.#baseRtoMs = Math.min(Math.max(rto, this.#config.minRtoMs), this.#config.maxRtoMs);
+  }
+
+  /** A departure from RFC 6298 (2.3): a path that is slow for good shows it in SRTT; variation alone does not count beyond this. */
+  #ceilingMs(): Millis {
+    const { maxBackoffMs, userTimeoutMs } = this.#config;
+    if (userTimeoutMs === undefined) return Infinity;
+    return Math.max(2 * this.srttMs, maxBackoffMs, userTimeoutMs / ATTEMPTS_PER_USER_TIMEOUT);
   }
 
   /** The RTO now, back-off included. */

@@ -29,12 +29,6 @@ export const QUICK_ACKS = 16;
 /** How long FIN-WAIT-2 waits for the FIN of a peer whose connection the application has let go (Linux: tcp_fin_timeout). */
 export const ORPHAN_TIMEOUT_MS = 60_000;
 
-/**
- * RTOs that fit into the user timeout, at least. After an outage one sample can be as long as the outage was; if the next
- * flight were lost, the connection would die before it had tried again.
- */
-const ATTEMPTS_PER_USER_TIMEOUT = 8;
-
 /** Events for the application, as a bit set. */
 export const EVENT_CONNECTED = 1;
 export const EVENT_READABLE = 2;
@@ -189,8 +183,7 @@ export class Tcb {
     this.sendQueue.reset(seqAdd(iss, 1));
     this.receiver = new Reassembly(config.receiveBufferBytes);
     this.rcvShiftOffered = windowShiftFor(config.receiveBufferBytes);
-    const maxRtoMs = Math.max(config.minRtoMs, Math.min(config.maxRtoMs, config.userTimeoutMs / ATTEMPTS_PER_USER_TIMEOUT));
-    this.rtt = new RttEstimator({ ...config, maxRtoMs });
+    this.rtt = new RttEstimator(config);
     this.rack.begin(iss);
     this.controller = this.#newController();
   }

@@ -19,7 +19,7 @@ export function formatFlags(flags: number): string {
 export function formatSegment(segment: Segment, seqBase: Seq = 0, ackBase: Seq = 0): string {
   const seq = seqAdd(segment.seq, -seqBase);
   let text = `${formatFlags(segment.flags)} seq ${seq}`;
-  if (segment.length > 0) text += `:${seq + segment.length}`;
+  if (segment.length > 0) text += `:${seqAdd(seq, segment.length)}`;
   if (segment.has(ACK)) text += ` ack ${seqDiff(segment.ack, ackBase) >>> 0}`;
   text += ` win ${segment.window}`;
   const options: string[] = [];
