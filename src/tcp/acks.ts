@@ -160,7 +160,7 @@ function isDuplicateBlock(left: Seq, right: Seq, segment: Segment): boolean {
 }
 
 function windowChanges(tcb: Tcb, segment: Segment): boolean {
-  return segment.window * 2 ** tcb.sndShift !== tcb.sndWnd;
+  return (segment.window << tcb.sndShift) !== tcb.sndWnd;
 }
 
 /**
@@ -172,7 +172,7 @@ export function updateSendWindow(tcb: Tcb, segment: Segment, now: Millis, hasNew
   const isNewer = hasNews || seqLt(tcb.sndWl1, segment.seq) || (tcb.sndWl1 === segment.seq && seqLe(tcb.sndWl2, segment.ack));
   if (!isNewer) return;
   const wasClosed = tcb.sndWnd === 0;
-  tcb.sndWnd = segment.window * 2 ** (segment.has(SYN) ? 0 : tcb.sndShift);
+  tcb.sndWnd = segment.window << (segment.has(SYN) ? 0 : tcb.sndShift);
   tcb.sndWl1 = segment.seq;
   tcb.sndWl2 = segment.ack;
   tcb.maxSndWnd = Math.max(tcb.maxSndWnd, tcb.sndWnd);

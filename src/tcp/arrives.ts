@@ -118,7 +118,7 @@ function arrivesLater(tcb: Tcb, segment: Segment, now: Millis): 0 | 1 {
     if (!seqGt(segment.ack, tcb.sndUna) || seqGt(segment.ack, tcb.sndNxt)) return ANSWER_RST;
     tcb.sndWl1 = segment.seq;
     tcb.sndWl2 = segment.ack;
-    tcb.sndWnd = segment.window * 2 ** tcb.sndShift;
+    tcb.sndWnd = segment.window << tcb.sndShift;
     tcb.maxSndWnd = tcb.sndWnd;
     heard(tcb, now);
     processAck(tcb, segment, now);

@@ -259,14 +259,14 @@ function onAckSent(tcb: Tcb): void {
  * way in which scaling takes window back (RFC 7323, 2.4).
  */
 function windowOnOffer(tcb: Tcb): number {
-  const unit = 2 ** tcb.rcvShift;
+  const unit = 1 << tcb.rcvShift;
   const free = tcb.config.receiveBufferBytes - tcb.receiver.ready.length;
   return Math.min(65_535, Math.floor(free / unit)) * unit;
 }
 
 /** The largest window ever on offer. */
 function windowLimit(tcb: Tcb): number {
-  return Math.min(tcb.config.receiveBufferBytes, 65_535 * 2 ** tcb.rcvShift);
+  return Math.min(tcb.config.receiveBufferBytes, 65_535 << tcb.rcvShift);
 }
 
 /**
@@ -276,7 +276,7 @@ function windowLimit(tcb: Tcb): number {
 function advertise(tcb: Tcb): number {
   const offer = windowOnOffer(tcb);
   if (offer - tcb.rcvWnd >= Math.min(windowLimit(tcb) / 2, tcb.smss)) tcb.rcvAdv = seqAdd(tcb.receiver.rcvNxt, offer);
-  return Math.min(65_535, Math.floor(tcb.rcvWnd / 2 ** tcb.rcvShift));
+  return Math.min(65_535, tcb.rcvWnd >>> tcb.rcvShift);
 }
 
 /** The reader has made room that the sender should hear of without waiting for data. */
