@@ -10,7 +10,9 @@ import type { GroupOutcome, MemberEvent, MemberFate } from './outcome.ts';
 
 export const DEFAULT_CLUSTER_ID = 'failmask';
 const DEFAULT_WINDOW_BYTES = 4 * 1024 * 1024;
-const DEFAULT_REPLY_TIMEOUT_MS = 60_000;
+const DEFAULT_TIMEOUT_MS = 60_000;
+/** Silence is counted in ticks, not read from a clock: whoever was stopped himself has then heard nothing for one tick only. */
+const TICKS_TO_SILENCE = 20;
 /** Bytes of one append. */
 const APPEND_BYTES = 64 * 1024;
 /** Requests in flight, so that single bytes do not fill the memory with headers. */
@@ -24,6 +26,11 @@ export interface FileGroupOptions {
   readonly clusterId?: string;
   /** Bytes that the slowest living member may lag behind the source. */
   readonly windowBytes?: number;
+  /**
+   * A connected member of which nothing is heard for so long, not even an ACK, is expelled. Give it the transport's user
+   * timeout: that cannot see silence that began before there was something to send.
+   */
+  readonly silenceTimeoutMs?: Millis;
   /** A connected member that owes a reply and takes no bytes for so long is expelled, though its transport lives. */
   readonly replyTimeoutMs?: Millis;
 }
@@ -42,6 +49,9 @@ export class FileGroup {
   readonly #clientId: string;
   readonly #windowBytes: number;
   readonly #replyTimeoutMs: Millis;
+  readonly #silenceTimeoutMs: Millis;
+  readonly #tickMs: Millis;
+  #nextTick: Millis;
   readonly #startedAt: Millis;
   readonly #hash: Hash = createHash('sha256');
   /** Requests that some living member has not replied to, oldest first. */
@@ -63,9 +73,12 @@ export class FileGroup {
     this.#links = members.map((name) => new MemberLink(name, clientId, clusterId, hello));
     this.#clientId = clientId;
     this.#windowBytes = options.windowBytes ?? DEFAULT_WINDOW_BYTES;
-    this.#replyTimeoutMs = options.replyTimeoutMs ?? DEFAULT_REPLY_TIMEOUT_MS;
+    this.#replyTimeoutMs = options.replyTimeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#silenceTimeoutMs = options.silenceTimeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#tickMs = this.#silenceTimeoutMs / TICKS_TO_SILENCE;
+    this.#nextTick = now + this.#tickMs;
     this.#startedAt = now;
-    this.#push({ kind: 'open', transferId: clientId }, now);
+    this.#push({ kind: 'open', transferId: clientId });
   }
 
   /** Bytes taken from the source. */
@@ -91,7 +104,7 @@ export class FileGroup {
   }
 
   /** Copies as much as there is room for and returns how much. */
-  write(bytes: Uint8Array, now: Millis): number {
+  write(bytes: Uint8Array): number {
     const end = Math.min(bytes.length, this.room);
     let position = 0;
     while (position < end && this.#entries.length < MAX_ENTRIES) {
@@ -99,33 +112,32 @@ export class FileGroup {
       const offset = this.#bytes;
       this.#hash.update(part);
       this.#bytes += part.length;
-      this.#push({ kind: 'append', transferId: this.#clientId, offset, bytes: part }, now);
+      this.#push({ kind: 'append', transferId: this.#clientId, offset, bytes: part });
       position += part.length;
     }
     return position;
   }
 
   /** The source has ended: everybody is to commit. A second call changes nothing. */
-  end(now: Millis): void {
+  end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     const sha256 = this.#hash.copy().digest();
     this.#sha256 = this.#hash.copy().digest('hex');
-    this.#push({ kind: 'commit', transferId: this.#clientId, length: this.#bytes, sha256 }, now);
+    this.#push({ kind: 'commit', transferId: this.#clientId, length: this.#bytes, sha256 });
   }
 
   connected(member: number, now: Millis): void {
     const link = this.#link(member);
     if (link.phase !== 'connecting') return;
     link.phase = 'streaming';
-    link.waitingSinceMs = now;
     this.#tell('joined', link, now, '');
   }
 
   received(member: number, bytes: Uint8Array, now: Millis): void {
     const link = this.#link(member);
     if (link.phase !== 'streaming') return;
-    const wrong = link.receive(bytes, now, (serial) => this.#entries[serial - this.#firstSerial], this.#nextSerial - 1);
+    const wrong = link.receive(bytes, (serial) => this.#entries[serial - this.#firstSerial]);
     if (wrong !== undefined) return this.#expel(link, wrong, undefined, now);
     // Its phase may have changed in receive(), which the compiler cannot know.
     if ((link.phase as string) === 'committed') {
@@ -179,26 +191,28 @@ export class FileGroup {
     link.sentOfEntry = 0;
   }
 
-  /** Bytes that the member's transport has acknowledged so far: while they grow, a slow line is no reason to suspect it. */
-  acknowledged(member: number, bytes: number, now: Millis): void {
-    const link = this.#link(member);
-    if (bytes <= link.transportBytes) return;
-    link.transportBytes = bytes;
-    if (link.waitingSinceMs !== Infinity) link.waitingSinceMs = now;
+  /**
+   * What the member's transport has counted so far: segments received are signs of life, and while it acknowledges bytes, a
+   * slow line is no reason to suspect the member. Call it before handleTimeout().
+   */
+  observe(member: number, segmentsReceived: number, bytesAcked: number): void {
+    this.#link(member).observe(segmentsReceived, bytesAcked);
   }
 
   nextTimeout(): Millis {
-    let next = Infinity;
-    for (const link of this.#links) {
-      if (link.phase === 'streaming') next = Math.min(next, link.waitingSinceMs + this.#replyTimeoutMs);
-    }
-    return next;
+    return this.#links.some(({ phase }) => phase === 'streaming') ? this.#nextTick : Infinity;
   }
 
   handleTimeout(now: Millis): void {
+    if (now < this.#nextTick) return;
+    this.#nextTick = now + this.#tickMs;
     for (const link of this.#links) {
-      if (link.phase !== 'streaming' || link.waitingSinceMs + this.#replyTimeoutMs > now) continue;
-      this.#expel(link, `no reply for ${this.#replyTimeoutMs / 1000} s, though its connection lives`, undefined, now);
+      if (link.phase !== 'streaming') continue;
+      link.tick(this.#nextSerial - 1);
+      if (link.silentTicks >= TICKS_TO_SILENCE) this.#expel(link, `ETIMEDOUT: nothing heard for ${this.#silenceTimeoutMs / 1000} s`, undefined, now, true);
+      else if (link.stuckTicks * this.#tickMs >= this.#replyTimeoutMs) {
+        this.#expel(link, `no reply for ${this.#replyTimeoutMs / 1000} s, though its connection lives`, undefined, now, true);
+      }
     }
   }
 
@@ -220,21 +234,18 @@ export class FileGroup {
     return link;
   }
 
-  #push(operation: FileOperation, now: Millis): void {
+  #push(operation: FileOperation): void {
     const serial = this.#nextSerial++;
     const frame = encodeMessage({
       kind: 'request', clientId: this.#clientId, serial, acknowledged: this.#firstSerial - 1, operation: encodeFileOperation(operation),
     });
     this.#entries.push({ serial, frame, kind: operation.kind, offset: this.#bytes, digest: this.#hash.copy().digest() });
-    for (const link of this.#links) {
-      if (link.phase === 'streaming' && link.waitingSinceMs === Infinity) link.waitingSinceMs = now;
-    }
   }
 
-  #expel(link: MemberLink, reason: string, error: Error | undefined, now: Millis): void {
+  #expel(link: MemberLink, reason: string, error: Error | undefined, now: Millis, isSilent = false): void {
     link.phase = 'expelled';
     this.#fates.set(link, {
-      kind: 'expelled', member: link.name, atMs: now - this.#startedAt, reason, error, bytes: link.confirmedBytes, mayHaveCommitted: link.commitWasSent,
+      kind: 'expelled', member: link.name, atMs: now - this.#startedAt, reason, error, isSilent, bytes: link.confirmedBytes, mayHaveCommitted: link.commitWasSent,
     });
     this.#tell('expelled', link, now, reason);
     this.#release();

@@ -1,4 +1,3 @@
-import type { Millis } from '../core/machine.ts';
 import { decodeText } from './byte-codec.ts';
 import { FrameReader } from './framing.ts';
 import { decodeMessage, PROTOCOL_VERSION, type ReplyMessage } from './message.ts';
@@ -35,10 +34,13 @@ export class MemberLink {
   confirmedBytes = 0;
   memberId = '';
   commitWasSent = false;
-  /** Acknowledged by its transport, which says nothing about its disk. */
-  transportBytes = 0;
-  /** Since when a reply is due and nothing moves; Infinity: none is due. */
-  waitingSinceMs: Millis = Infinity;
+  /** Ticks in a row without a segment from it. */
+  silentTicks = 0;
+  /** Ticks in a row in which it owed a reply, gave none, and took no bytes. */
+  stuckTicks = 0;
+  #segmentsReceived = 0;
+  #segmentsAtTick = 0;
+  #bytesAcked = 0;
 
   constructor(name: string, clientId: string, clusterId: string, hello: Uint8Array) {
     this.name = name;
@@ -55,16 +57,30 @@ export class MemberLink {
     return this.memberId !== '';
   }
 
+  /** See FileGroup.observe(). */
+  observe(segmentsReceived: number, bytesAcked: number): void {
+    this.#segmentsReceived = segmentsReceived;
+    if (bytesAcked > this.#bytesAcked) this.stuckTicks = 0;
+    this.#bytesAcked = bytesAcked;
+  }
+
+  /** Counts one tick; `lastSerial` is that of the newest request. */
+  tick(lastSerial: number): void {
+    this.silentTicks = this.#segmentsReceived === this.#segmentsAtTick ? this.silentTicks + 1 : 0;
+    this.#segmentsAtTick = this.#segmentsReceived;
+    this.stuckTicks = this.hasWelcome && this.repliedSerial === lastSerial ? 0 : this.stuckTicks + 1;
+  }
+
   /** Bytes from the member. `entryOf` finds a request by its serial. Returns why the member cannot be trusted any further, if so. */
-  receive(bytes: Uint8Array, now: Millis, entryOf: (serial: number) => Entry | undefined, lastSerial: number): string | undefined {
+  receive(bytes: Uint8Array, entryOf: (serial: number) => Entry | undefined): string | undefined {
     for (const frame of this.#reader.push(bytes)) {
-      const wrong = this.#handle(frame, now, entryOf, lastSerial);
+      const wrong = this.#handle(frame, entryOf);
       if (wrong !== undefined) return wrong;
     }
     return this.#reader.error === undefined ? undefined : `does not speak the group protocol: ${this.#reader.error}`;
   }
 
-  #handle(frame: Uint8Array, now: Millis, entryOf: (serial: number) => Entry | undefined, lastSerial: number): string | undefined {
+  #handle(frame: Uint8Array, entryOf: (serial: number) => Entry | undefined): string | undefined {
     const message = decodeMessage(frame);
     if (message.kind === 'protocol-error') return `does not speak the group protocol: ${message.reason}`;
     if (message.kind === 'reject') return `refused: ${message.reason}`;
@@ -73,15 +89,15 @@ export class MemberLink {
       if (message.clusterId !== this.#clusterId) return `belongs to the cluster "${message.clusterId}"`;
       if (message.memberId === '') return 'has no identity';
       this.memberId = message.memberId;
-      this.waitingSinceMs = now;
+      this.stuckTicks = 0;
       return undefined;
     }
     if (message.kind !== 'reply' || !this.hasWelcome) return `sent a ${message.kind} out of turn`;
-    return this.#check(message, now, entryOf(this.repliedSerial + 1), lastSerial);
+    return this.#check(message, entryOf(this.repliedSerial + 1));
   }
 
   /** Replies come in the order of the requests, one each, and say what every member must say. */
-  #check({ clientId, serial, reply }: ReplyMessage, now: Millis, entry: Entry | undefined, lastSerial: number): string | undefined {
+  #check({ clientId, serial, reply }: ReplyMessage, entry: Entry | undefined): string | undefined {
     const isSent = serial < this.sendSerial;
     if (clientId !== this.#clientId || entry === undefined || serial !== entry.serial || !isSent) return `answered what was not asked (serial ${serial})`;
     const expected = entry.kind === 'commit' ? 'committed' : 'ok';
@@ -93,7 +109,7 @@ export class MemberLink {
     if (!isEqual(reply.digest, entry.digest)) return `disagrees in the digest of the first ${entry.offset} bytes`;
     this.repliedSerial = serial;
     this.confirmedBytes = entry.offset;
-    this.waitingSinceMs = serial < lastSerial ? now : Infinity;
+    this.stuckTicks = 0;
     if (entry.kind === 'commit') this.phase = 'committed';
     return undefined;
   }

@@ -11,6 +11,8 @@ export type MemberFate =
       readonly reason: string;
       /** What ended its connection, where something did. */
       readonly error: Error | undefined;
+      /** It was not its connection that said so, but it did not answer any more. */
+      readonly isSilent: boolean;
       /** Bytes that it said it had written. */
       readonly bytes: number;
       /** It was asked to commit and did not answer: it may hold the whole file, or not. */

@@ -105,11 +105,15 @@ function plotSeries(sweep: LossSweep, cells: readonly LossCell[], pick: (row: Lo
 }
 
 function plotNotes(sweep: LossSweep, cells: readonly LossCell[], notes: readonly string[]): string[] {
-  const capped = summarize(sweep, cells).filter((row) => row.contestant !== PLAIN_UDP && row.finished < row.transfers);
+  const rows = summarize(sweep, cells);
+  const capped = sweep.contestants.filter((contestant) => contestant !== PLAIN_UDP).flatMap((contestant) => {
+    const losses = rows.filter((row) => row.contestant === contestant && row.finished < row.transfers).map((row) => formatProbability(row.lossProbability));
+    return losses.length === 0 ? [] : [`${contestantName(contestant)} at ${losses.join(', ')}`];
+  });
   return [
     `${describeSweep(sweep)}.`,
     'Marks are medians, whiskers the range. Goodput counts from connect() to the last byte; loss strikes before the line, as in netem.',
-    ...(capped.length === 0 ? [] : [`Not all transfers were finished when stopped: ${capped.map((row) => `${contestantName(row.contestant)} at ${formatProbability(row.lossProbability)}`).join(', ')}.`]),
+    ...(capped.length === 0 ? [] : [`Stopped before they were through, some or all: ${capped.join('; ')}.`]),
     ...notes,
   ];
 }
@@ -134,8 +138,7 @@ function completion(sweep: LossSweep, row: LossRow): string {
 }
 
 function percent({ median, low, high }: Spread): string {
-  const spread = { median: median * 100, low: low * 100, high: high * 100, count: low === high ? 1 : 2 };
-  return `${formatSpread(spread, 1)} %`;
+  return `${formatSpread({ median: median * 100, low: low * 100, high: high * 100 }, 1)} %`;
 }
 
 function megabits(spread: Spread): string {
@@ -145,6 +148,14 @@ function megabits(spread: Spread): string {
 
 function scaled({ median, low, high, count }: Spread, unit: number): Spread {
   return { median: median / unit, low: low / unit, high: high / unit, count };
+}
+
+/** A sweep as part of the header. */
+export function sweepObject(sweep: LossSweep): Record<string, unknown> {
+  return {
+    link: describeLink(sweep), rate_bits_per_second: sweep.rateBitsPerSecond, rtt_ms: sweep.rttMs, limit: sweep.limit, mtu: sweep.mtuBytes, bytes: sweep.sizeBytes,
+    loss: sweep.lossProbabilities, contestants: sweep.contestants, seeds: sweep.seeds, cap_seconds: sweep.capMs / 1000,
+  };
 }
 
 /** A cell as a line of JSON. */

@@ -4,7 +4,8 @@
  */
 import type { Millis } from '../core/machine.ts';
 import { formatProfile, parseProfile, type LinkProfile } from '../link/profile.ts';
-import { DEFAULT_CONFIG } from '../tcp/config.ts';
+import { DEFAULT_CONFIG, payloadRoom } from '../tcp/config.ts';
+import { CRC_BYTES, TIMESTAMPS_BYTES } from '../wire/options.ts';
 import { spreadOf, type Spread } from './statistics.ts';
 
 /** Datagrams sent once, at the rate of the line, and not a word about which of them arrive. */
@@ -55,15 +56,15 @@ export interface LossRow {
   readonly finished: number;
   readonly goodputBitsPerSecond: Spread;
   readonly seconds: Spread;
-  /** Bytes sent ÷ bytes useful, of transfers in which any arrived. */
+  /** See `overheadOf`; of transfers in which anything was sent. */
   readonly overhead: Spread | undefined;
   /** Share of the bytes that arrived. */
   readonly arrived: Spread;
 }
 
 /** Segments of `mtuBytes` that fill the link for one round trip: its bandwidth-delay product. */
-export function bdpSegments(sweep: Pick<LossSweep, 'rateBitsPerSecond' | 'rttMs' | 'mtuBytes'>): number {
-  return Math.max(1, Math.round((sweep.rateBitsPerSecond * sweep.rttMs) / 8000 / sweep.mtuBytes));
+export function bdpSegments({ rateBitsPerSecond, rttMs, mtuBytes }: SweepLink): number {
+  return Math.max(1, Math.round((rateBitsPerSecond * rttMs) / 8000 / mtuBytes));
 }
 
 /** Each direction of the link. */
@@ -88,22 +89,22 @@ export function idealOverhead(lossProbability: number): number {
   return 1 / (1 - lossProbability);
 }
 
-/**
- * The sweep that the README shows. Windows of one and two bandwidth-delay products for `fixed`; the queue behind the
- * line takes the larger one.
- */
-export function defaultSweep(seed: number, seeds: number): LossSweep {
-  const link = { rateBitsPerSecond: 50e6, rttMs: 40, mtuBytes: DEFAULT_CONFIG.mtuBytes };
+export type SweepLink = Pick<LossSweep, 'rateBitsPerSecond' | 'rttMs' | 'mtuBytes'>;
+
+export const DEFAULT_LINK: SweepLink = { rateBitsPerSecond: 50e6, rttMs: 40, mtuBytes: DEFAULT_CONFIG.mtuBytes };
+
+/** What goes with a link: `fixed` with a window of one and of two bandwidth-delay products, and a queue that takes the larger one. */
+export function fitToLink(link: SweepLink): Pick<LossSweep, 'contestants' | 'limit'> {
   const window = bdpSegments(link);
   return {
-    ...link,
-    lossProbabilities: [0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4],
-    limit: 400,
-    sizeBytes: 8 << 20,
     contestants: [PLAIN_UDP, 'newreno', `fixed:${window}`, `fixed:${2 * window}`],
-    seeds: Array.from({ length: seeds }, (_, i) => (seed + i) >>> 0),
-    capMs: 60_000,
+    limit: Math.ceil(2.5 * window),
   };
+}
+
+/** `count` seeds from `first` on. */
+export function seedsFrom(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => (first + i) >>> 0);
 }
 
 /** Everything to run, one entry a transfer; the seeds of one cell stand apart, so that a slow minute does not hit one cell. */
@@ -116,6 +117,17 @@ export function goodputOf({ usefulBytes, elapsedMs }: Pick<LossCell, 'usefulByte
   return elapsedMs > 0 ? (usefulBytes * 8000) / elapsedMs : 0;
 }
 
+/**
+ * Bytes sent ÷ bytes delivered. In a transfer that was stopped, much may have arrived behind a hole, where it is no use
+ * yet: there, bytes sent ÷ bytes sent at least once. Undefined when there is nothing to divide by.
+ */
+export function overheadOf({ mtuBytes }: Pick<LossSweep, 'mtuBytes'>, cell: LossCell): number | undefined {
+  const { contestant, isFinished, sentBytes, usefulBytes, retransmissions } = cell;
+  const isWhole = isFinished || contestant === PLAIN_UDP;
+  const once = isWhole ? usefulBytes : sentBytes - retransmissions * payloadRoom(mtuBytes, TIMESTAMPS_BYTES + CRC_BYTES);
+  return once > 0 ? sentBytes / once : undefined;
+}
+
 /** One row for each contestant and loss rate that has cells, in the order of the sweep. */
 export function summarize(sweep: LossSweep, cells: readonly LossCell[]): LossRow[] {
   const rows: LossRow[] = [];
@@ -123,7 +135,7 @@ export function summarize(sweep: LossSweep, cells: readonly LossCell[]): LossRow
     for (const lossProbability of sweep.lossProbabilities) {
       const own = cells.filter((cell) => cell.contestant === contestant && cell.lossProbability === lossProbability);
       if (own.length === 0) continue;
-      const overheads = own.filter((cell) => cell.usefulBytes > 0).map((cell) => cell.sentBytes / cell.usefulBytes);
+      const overheads = own.map((cell) => overheadOf(sweep, cell)).filter((overhead) => overhead !== undefined);
       rows.push({
         contestant,
         lossProbability,

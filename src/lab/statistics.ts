@@ -16,8 +16,8 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median, low: sorted[0]!, high: sorted.at(-1)!, count: sorted.length };
 }
 
-/** `41.7 (40.2–42.9)`: the median and, when there is more than one value, the range, all with the same decimals. */
-export function formatSpread({ median, low, high, count }: Spread, decimals: number): string {
-  const middle = median.toFixed(decimals);
-  return count === 1 ? middle : `${middle} (${low.toFixed(decimals)}–${high.toFixed(decimals)})`;
+/** `41.7 (40.2–42.9)`: the median and the range, which is left out where these decimals show none. */
+export function formatSpread({ median, low, high }: Omit<Spread, 'count'>, decimals: number): string {
+  const [middle, from, to] = [median.toFixed(decimals), low.toFixed(decimals), high.toFixed(decimals)];
+  return from === to ? middle : `${middle} (${from}–${to})`;
 }

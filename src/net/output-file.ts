@@ -96,7 +96,7 @@ export function partPath(path: string): string {
 }
 
 /** A rename is on disk only when its directory is. */
-async function syncDirectory(path: string): Promise<void> {
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   try {
     await directory.sync();
@@ -105,9 +105,10 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+/** At `position` of the file; undefined: where the last write ended. */
+export async function writeAll(file: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
   for (let offset = 0; offset < bytes.length;) {
-    const { bytesWritten } = await file.write(bytes, offset);
+    const { bytesWritten } = await file.write(bytes, offset, bytes.length - offset, position === undefined ? null : position + offset);
     offset += bytesWritten;
   }
 }

@@ -144,6 +144,7 @@ export class Application {
   #readSome(): void {
     const { spec, connection } = this;
     const { incoming, flow, report } = this.#options;
+    if (connection.isReadFinished && connection.info().receiveQueueBytes > 0) report('stream', `${this.name}: told that all is read with bytes left`);
     if (this.#readsLater || this.hasAborted) return;
     for (let bytes = connection.read(); bytes !== undefined; bytes = connection.read()) {
       if (bytes.length === 0) report('stream', `${this.name}: read() returned no bytes`);

@@ -12,6 +12,7 @@ export const COVERAGE = {
   'duplicate received': 'payloads that came twice',
   'out of order': 'payloads that came ahead of a hole',
   'reordering': 'datagrams that overtook an earlier one',
+  'segment split': 'segments that a middlebox split in two',
   'unacceptable segment': 'segments outside the window',
   'challenge ACK': 'challenge ACKs',
   'reset sent': 'RSTs to strangers',

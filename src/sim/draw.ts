@@ -35,6 +35,7 @@ export function drawScenario(seed: number): Scenario {
       up,
       down: isSymmetric ? up : drawProfile(own.fork('down'), profile),
       strips: isPlain ? drawStrips(own.fork('strips')) : [],
+      splitProbability: drawSplits(own.fork('splits')),
       attempts: drawAttempts(own.fork('attempts'), theme, attemptCount, connections),
     });
   }
@@ -105,6 +106,10 @@ function lossOf(profile: LinkProfile): number {
   const { loss, corrupt } = profile;
   const lost = loss.model === 'random' ? loss.probability : (loss.toBad * loss.lossInBad) / (loss.toBad + loss.toGood);
   return 1 - (1 - lost) * (1 - corrupt.probability);
+}
+
+function drawSplits(random: Random): number {
+  return random.chance(0.15) ? 0.3 * random.unit() : 0;
 }
 
 function drawStrips(random: Random): StrippedOption[] {

@@ -4,8 +4,9 @@ import type { Random } from '../core/random.ts';
 import type { LinkProfile } from '../link/profile.ts';
 import type { Coverage } from './coverage.ts';
 import { Host, type HostListener } from './host.ts';
+import { Middlebox } from './middlebox.ts';
 import { leastDelayMs, OneWay } from './path.ts';
-import type { Fault, HostSpec, Scenario } from './scenario.ts';
+import type { ClientSpec, Fault, HostSpec, Scenario } from './scenario.ts';
 import type { Simulator } from './simulator.ts';
 
 /** What the network tells: besides what its hosts do, what befalls them. */
@@ -45,8 +46,12 @@ export class Network {
     this.clients = scenario.clients.map((spec, i) => create(`client${i}`, makeAddress(`10.0.1.${i + 1}`, 1), spec));
     this.hosts = [this.server, ...this.clients];
     this.clients.forEach((host, i) => this.#clientOf.set(host.address.key, i));
-    this.#ups = scenario.clients.map(({ up, strips }, i) => new OneWay(this.server, up, strips, random.fork(`up${i}`)));
-    this.#downs = scenario.clients.map(({ down, strips }, i) => new OneWay(this.clients[i]!, down, strips, random.fork(`down${i}`)));
+    const join = (to: Host, profile: LinkProfile, { strips, splitProbability = 0 }: ClientSpec, name: string): OneWay => {
+      const own = random.fork(name);
+      return new OneWay(to, profile, new Middlebox(strips, splitProbability, own.fork('split')), own);
+    };
+    this.#ups = scenario.clients.map((spec, i) => join(this.server, spec.up, spec, `up${i}`));
+    this.#downs = scenario.clients.map((spec, i) => join(this.clients[i]!, spec.down, spec, `down${i}`));
     for (const fault of scenario.faults) simulator.at(fault.atMs, () => this.#apply(fault));
   }
 
@@ -86,6 +91,7 @@ export class Network {
     for (const way of [...this.#ups, ...this.#downs]) {
       this.#coverage.add('queue drop', way.counters.queueFull);
       this.#coverage.add('reordering', way.overtaken);
+      this.#coverage.add('segment split', way.split);
     }
     for (const host of this.hosts) this.#coverage.add('socket overflow', host.overflows);
   }

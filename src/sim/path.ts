@@ -4,8 +4,7 @@ import type { Random } from '../core/random.ts';
 import { Link } from '../link/link.ts';
 import type { LinkProfile } from '../link/profile.ts';
 import type { Host } from './host.ts';
-import { Middlebox } from './middlebox.ts';
-import type { StrippedOption } from './scenario.ts';
+import type { Middlebox } from './middlebox.ts';
 
 /** What a datagram in flight carries besides its bytes. */
 interface Flight {
@@ -27,12 +26,14 @@ export class OneWay {
   #sent = 0;
   /** Datagrams that arrived after one that was sent later. */
   overtaken = 0;
+  /** Segments that went on in two pieces. */
+  split = 0;
 
-  constructor(to: Host, profile: LinkProfile, strips: readonly StrippedOption[], random: Random) {
+  constructor(to: Host, profile: LinkProfile, middlebox: Middlebox, random: Random) {
     this.#link = new Link<Flight>(profile, random);
     this.#profile = profile;
     this.#to = to;
-    this.#middlebox = new Middlebox(strips);
+    this.#middlebox = middlebox;
   }
 
   get counters(): Link['counters'] {
@@ -45,8 +46,9 @@ export class OneWay {
 
   /** `bytes` is not written to afterwards. */
   offer(from: Address, bytes: Uint8Array, now: Millis): void {
-    const original = this.#middlebox.pass(bytes);
-    this.#link.offer(original, now, { from, original, number: ++this.#sent });
+    const pieces = this.#middlebox.pass(bytes);
+    this.split += pieces.length - 1;
+    for (const original of pieces) this.#link.offer(original, now, { from, original, number: ++this.#sent });
   }
 
   /** Hands over what is due; returns whether there was anything. */

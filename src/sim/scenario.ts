@@ -1,5 +1,5 @@
 import type { Millis } from '../core/machine.ts';
-import { formatDuration } from '../core/units.ts';
+import { formatDuration, formatProbability } from '../core/units.ts';
 import { formatProfile, type LinkProfile } from '../link/profile.ts';
 import type { TcpConfig } from '../tcp/config.ts';
 import type { Seq } from '../wire/sequence.ts';
@@ -40,6 +40,8 @@ export interface ClientSpec extends HostSpec {
   readonly down: LinkProfile;
   /** A middlebox takes these options off the SYNs of both directions. */
   readonly strips: readonly StrippedOption[];
+  /** It splits segments in two with this probability. */
+  readonly splitProbability?: number;
   /** One after the other; each begins when the one before has left the client. */
   readonly attempts: readonly Attempt[];
 }
@@ -91,6 +93,7 @@ export function formatScenario(scenario: Scenario): string {
     lines.push(`client ${i}: ${formatHost(client)}`);
     lines.push(`  up:   ${formatProfile(client.up) || 'perfect'}`, `  down: ${formatProfile(client.down) || 'perfect'}`);
     if (client.strips.length > 0) lines.push(`  a middlebox strips: ${client.strips.join(', ')}`);
+    if ((client.splitProbability ?? 0) > 0) lines.push(`  a middlebox splits segments: ${formatProbability(client.splitProbability ?? 0)}`);
     for (const attempt of client.attempts) {
       lines.push(`  connection after ${formatDuration(attempt.delayMs)}${attempt.simultaneous ? ', opened by both' : ''}`);
       lines.push(`    client ${JSON.stringify(attempt.client)}`, `    server ${JSON.stringify(attempt.server)}`);

@@ -19,6 +19,8 @@ class Deliveries implements DeliveryListener {
   oldestAckedMs = Infinity;
   oldestSackedMs = Infinity;
   retransmissionAcked = false;
+  /** What was acknowledged was sent again, and the echo is not that of the last copy. */
+  isAmbiguous = false;
 
   begin(tcb: Tcb, segment: Segment, now: Millis): void {
     this.#tcb = tcb;
@@ -28,6 +30,7 @@ class Deliveries implements DeliveryListener {
     this.oldestAckedMs = Infinity;
     this.oldestSackedMs = Infinity;
     this.retransmissionAcked = false;
+    this.isAmbiguous = false;
   }
 
   onDelivered(sentMs: Millis, end: Seq, wasRetransmitted: boolean, bySack: boolean): void {
@@ -39,6 +42,7 @@ class Deliveries implements DeliveryListener {
       this.retransmissionAcked = true;
     }
     const isAmbiguous = this.#hasEcho && seqLt(this.#echo, tcb.timestamp(sentMs));
+    if (wasRetransmitted && isAmbiguous) this.isAmbiguous = true;
     tcb.rack.onDelivered(sentMs, end, wasRetransmitted, isAmbiguous, this.#now);
   }
 
@@ -50,6 +54,8 @@ class Deliveries implements DeliveryListener {
   rttMs(acked: number, hasDsack: boolean): Millis {
     if (this.oldestAckedMs !== Infinity && !this.retransmissionAcked) return this.#now - this.oldestAckedMs;
     if (this.oldestSackedMs !== Infinity) return this.#now - this.oldestSackedMs;
+    // The first sample sets the RTO alone: a handshake that took several SYNs must not (RFC 6298, 5.7 has 3 s for it).
+    if (this.isAmbiguous && this.#tcb.rtt.samples === 0) return -1;
     if (acked > 0 && this.#hasEcho && !hasDsack) {
       const elapsed = seqDiff(this.#tcb.timestamp(this.#now), this.#echo);
       // A peer that echoes nonsense must not set our timers.
@@ -80,15 +86,15 @@ export function processAck(tcb: Tcb, segment: Segment, now: Millis): boolean {
   if (acked > 0) moveUna(tcb, ack);
   const sackNews = tcb.sackOn && segment.sackCount > 0 ? processSack(tcb, segment) : 0;
   // At a closed window it is the answer to a probe.
-  const isDupAck = acked === 0 && priorOutstanding > 0 && segment.payloadLength === 0 && !segment.has(SYN | FIN)
-    && tcb.sndWnd > 0 && !windowChanges(tcb, segment);
+  const isRepeated = acked === 0 && segment.payloadLength === 0 && !segment.has(SYN | FIN) && tcb.sndWnd > 0 && !windowChanges(tcb, segment);
+  const isDupAck = isRepeated && priorOutstanding > 0;
   updateSendWindow(tcb, segment, now, acked > 0);
 
   tcb.rack.endOfAck(now);
   const rttMs = takeRttSample(tcb, acked, (sackNews & SACK_DSACK) !== 0, now);
   const { probeEnd } = tcb;
   if (probeEnd !== undefined) {
-    processProbeAck(tcb, seqGe(ack, probeEnd), seqGt(ack, probeEnd), (sackNews & SACK_DSACK) !== 0, isDupAck && segment.sackCount === 0, priorOutstanding, now);
+    processProbeAck(tcb, seqGe(ack, probeEnd), seqGt(ack, probeEnd), (sackNews & SACK_DSACK) !== 0, isRepeated && segment.sackCount === 0, priorOutstanding, now);
   }
   if (acked > 0) exitRecoveryIfDone(tcb, now);
   if (tcb.sackOn) {

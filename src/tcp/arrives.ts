@@ -153,6 +153,8 @@ function synAgain(tcb: Tcb, segment: Segment, now: Millis): 0 | 1 {
     establish(tcb, segment, now);
     acknowledgeNow(tcb);
   } else {
+    // The answer echoes this copy: else the peer would take the time since its first for a round trip.
+    rememberTimestamp(tcb, segment, now);
     tcb.pending |= PENDING_SYN;
   }
   return ARRIVED;

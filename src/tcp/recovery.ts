@@ -100,7 +100,7 @@ export function armLossProbe(tcb: Tcb, now: Millis): void {
 
 /** RFC 8985, 7.4.2, TLP_process_ack: a probe that repaired a loss must not hide it from congestion control. */
 export function processProbeAck(
-  tcb: Tcb, ackCoversProbe: boolean, ackIsBeyond: boolean, hasDsack: boolean, isDupAck: boolean, flightBytes: number, now: Millis,
+  tcb: Tcb, ackCoversProbe: boolean, ackIsBeyond: boolean, hasDsack: boolean, isRepeated: boolean, flightBytes: number, now: Millis,
 ): void {
   if (tcb.probeEnd === undefined || !ackCoversProbe) return;
   if (!tcb.probeIsRetransmission || hasDsack) {
@@ -110,7 +110,7 @@ export function processProbeAck(
     // FlightSize before this ACK took away what it covers: afterwards next to nothing may be outstanding.
     tcb.controller.onLoss(now, flightBytes);
     tcb.controller.onRecoveryExit(now);
-  } else if (isDupAck) {
+  } else if (isRepeated) {
     tcb.probeEnd = undefined;
   }
 }

@@ -13,6 +13,8 @@ const SYN_TIMEOUT_RTO_MS = 3000;
  * it; if the next flights were lost, too, the connection would die before it had tried again.
  */
 const ATTEMPTS_PER_USER_TIMEOUT = 16;
+/** Where SRTT itself is that long. */
+const LEAST_ATTEMPTS = 4;
 
 export interface RttConfig {
   readonly minRtoMs: Millis;
@@ -57,7 +59,8 @@ export class RttEstimator {
   #ceilingMs(): Millis {
     const { maxBackoffMs, userTimeoutMs } = this.#config;
     if (userTimeoutMs === undefined) return Infinity;
-    return Math.max(2 * this.srttMs, maxBackoffMs, userTimeoutMs / ATTEMPTS_PER_USER_TIMEOUT);
+    const byPath = Math.min(2 * this.srttMs, userTimeoutMs / LEAST_ATTEMPTS);
+    return Math.max(byPath, maxBackoffMs, userTimeoutMs / ATTEMPTS_PER_USER_TIMEOUT);
   }
 
   /** The RTO now, back-off included. */

@@ -35,6 +35,16 @@ describe('round-trip samples', () => {
     expect(o.c.info()).toMatchObject({ srttMs: 100, rtoMs: 250 });
   });
 
+  it('Karn: nor is what came before the retransmission and waited behind it', () => {
+    const o = open(PLAIN);
+    write(o, 2000);
+    o.t.run(400);
+    o.t.out('.', { at: 400, seq: 1 });
+    o.t.wait(100);
+    o.t.in('.', { seq: 1, ack: 2001 });
+    expect(o.c.info()).toMatchObject({ srttMs: 100, rttvarMs: 50 });
+  });
+
   it('timestamps tell which copy was acknowledged: RTO backoff never reset', () => {
     const o = openPassive({ peer: PEERS.all, rttMs: 100 });
     o.t.call(() => o.c.write(streamBytes(0, 1000)));

@@ -221,6 +221,54 @@ describe('TIME-WAIT', () => {
   });
 });
 
+describe('released by its application', () => {
+  function open(): Opened {
+    return openPassive({ peer: PEER_OPTIONS, rttMs: 100 });
+  }
+
+  it('still delivers what was written, then a FIN, and ends with the peer\'s', () => {
+    const o = open();
+    o.t.call((now) => {
+      o.c.write(streamBytes(0, 1500));
+      o.c.release(now);
+    });
+    expect(o.t.takeAll().map((out) => [out.flags, out.data.length])).toEqual([['.', 1000], ['F.', 500]]);
+    o.t.in('F.', { seq: 1, ack: 1502 });
+    o.t.out('.', { ack: 2 });
+    o.t.wait(60_000);
+    expect([o.t.endpoint.connectionCount, o.c.error]).toEqual([0, undefined]);
+  });
+
+  it('answers new data of the peer with a RST: nobody will read it (RFC 2525, 2.17)', () => {
+    const o = open();
+    o.t.call((now) => o.c.release(now));
+    o.t.out('F.');
+    o.t.in('P.', { seq: 1, ack: 2, len: 10 });
+    expect(o.t.takeAll().map((out) => out.flags)).toEqual(['R.']);
+    expect(o.t.endpoint.connectionCount).toBe(0);
+  });
+
+  it('resets at once when there is unread data', () => {
+    const o = open();
+    o.t.in('P.', { seq: 1, len: 10 });
+    o.t.takeAll();
+    o.t.call((now) => o.c.release(now));
+    o.t.out('R.', { seq: 1 });
+  });
+
+  it('waits for the peer\'s FIN no longer than a minute', () => {
+    const o = open();
+    o.t.call((now) => o.c.release(now));
+    o.t.in('.', { seq: 1, ack: 2 });
+    o.t.takeAll();
+    o.t.wait(59_999);
+    expect(o.t.endpoint.connectionCount).toBe(1);
+    o.t.wait(1);
+    expect(o.t.endpoint.connectionCount).toBe(0);
+    o.t.nothing();
+  });
+});
+
 describe('info', () => {
   it('is a snapshot: later events do not change it', () => {
     const o = openPassive({ peer: PEER_OPTIONS });

@@ -151,6 +151,7 @@ function torture(seed: number): void {
       if (random.chance(0.6)) written += t.call(() => connection.write(streamBytes(written, written + random.below(9000))));
       else if (random.chance(0.05)) t.call((now) => connection.close(now));
       else if (random.chance(0.01)) t.call((now) => connection.abort(now));
+      else if (random.chance(0.03)) t.call((now) => connection.release(now));
       else if (random.chance(0.5)) {
         for (const byte of t.read(connection)) if (byte !== streamByte(read++)) expect.fail(`wrong byte at ${read - 1}`);
       }

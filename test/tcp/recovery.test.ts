@@ -222,25 +222,27 @@ describe('TLP (RFC 8985, section 7)', () => {
     expect(o.c.counters.timeouts).toBeGreaterThan(0);
   });
 
-  it('a probe that repaired a loss halves the window; one that a DSACK proves needless does not (7.4.2)', () => {
-    for (const needless of [false, true]) {
-      const o = open();
-      write(o, 10_000);
-      o.t.takeAll();
-      o.t.wait(100);
-      o.t.in('.', { seq: 1, ack: 9001 });
-      o.t.wait(300);
-      expect(sentSeqs(o)).toEqual([9001]);
-      const before = o.c.info().cwndBytes;
-      write(o, 8000);
-      o.t.takeAll();
-      o.t.wait(100);
-      if (needless) o.t.in('.', { seq: 1, ack: 10_001, sack: [[9001, 10_001]] });
-      o.t.in('.', { seq: 1, ack: 13_001 });
-      const { cwndBytes, ssthreshBytes } = o.c.info();
-      if (needless) expect(cwndBytes).toBeGreaterThanOrEqual(before);
-      else expect([ssthreshBytes < before, ssthreshBytes >= 4000]).toEqual([true, true]);
+  it.each(['lost', 'DSACK', 'duplicate ACK'])('a probe that repaired a loss halves the window; one that proves needless does not (7.4.2): %s', (proof) => {
+    const o = open();
+    write(o, 10_000);
+    o.t.takeAll();
+    o.t.wait(100);
+    o.t.in('.', { seq: 1, ack: 9001 });
+    o.t.wait(300);
+    expect(sentSeqs(o)).toEqual([9001]);
+    const before = o.c.info().cwndBytes;
+    if (proof !== 'lost') {
+      // The original had arrived after all; the probe is answered as a duplicate, with nothing outstanding any more.
+      o.t.in('.', { seq: 1, ack: 10_001 });
+      o.t.in('.', { seq: 1, ack: 10_001, ...(proof === 'DSACK' ? { sack: [[9001, 10_001]] } : {}) });
     }
+    write(o, 8000);
+    o.t.takeAll();
+    o.t.wait(100);
+    o.t.in('.', { seq: 1, ack: 13_001 });
+    const { cwndBytes, ssthreshBytes } = o.c.info();
+    if (proof === 'lost') expect([ssthreshBytes < before, ssthreshBytes >= 4000]).toEqual([true, true]);
+    else expect(cwndBytes).toBeGreaterThanOrEqual(before);
   });
 
   it('is not for a peer without SACK', () => {
@@ -350,6 +352,20 @@ describe('RTO recovery (RFC 6298; RFC 8985, 6.3)', () => {
     expect([...again, ...sentSeqs(o)]).toContain(2001);
     o.t.in('.', { seq: 1, ack: 3001 });
     expect(o.c.sendQueueBytes).toBe(0);
+  });
+
+  it('stuck retransmitting: an ACK of everything ends it, whatever was marked lost', () => {
+    for (const peer of [SACK_PEER, PLAIN_PEER]) {
+      const o = open(peer);
+      write(o, 10_000);
+      o.t.run(5000);
+      o.t.in('.', { seq: 1, ack: 10_001 });
+      o.t.takeAll();
+      o.t.wait(100_000);
+      o.t.nothing();
+      write(o, 1000);
+      expect(sentSeqs(o)).toEqual([10_001]);
+    }
   });
 
   it('leaves recovery by the ACK of everything that was outstanding, and grows again', () => {

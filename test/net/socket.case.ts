@@ -1,0 +1,566 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { PassThrough, Readable, type Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { atEnd, cleanUp, collect, pattern, record, until } from './loopback.ts';
+
+/** What node:net's Socket and ours have in common: what people write programs against. */
+export interface StreamSocket extends Duplex {
+  readonly connecting: boolean;
+  readonly pending: boolean;
+  readonly readyState: string;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  readonly timeout?: number | undefined;
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+  readonly remoteFamily?: string | undefined;
+  readonly localAddress?: string | undefined;
+  readonly localPort?: number | undefined;
+  address(): unknown;
+  setNoDelay(noDelay?: boolean): this;
+  setKeepAlive(enable?: boolean, initialDelayMs?: number): this;
+  setTimeout(ms: number, callback?: () => void): this;
+  ref(): this;
+  unref(): this;
+  destroySoon(): void;
+  resetAndDestroy(): this;
+}
+
+export interface StreamServer extends NodeJS.EventEmitter {
+  readonly listening: boolean;
+  maxConnections: number;
+  listen(...args: unknown[]): this;
+  address(): unknown;
+  close(callback?: (error?: Error) => void): this;
+  getConnections(callback: (error: Error | null, count: number) => void): unknown;
+  ref(): this;
+  unref(): this;
+}
+
+interface Options {
+  allowHalfOpen?: boolean;
+}
+
+export interface SocketApi {
+  readonly name: string;
+  connect(options: Options & { port: number; host: string; signal?: AbortSignal }, onConnect?: () => void): StreamSocket;
+  createServer(options: Options, onConnection?: (socket: StreamSocket) => void): StreamServer;
+}
+
+const EVENTS = ['connect', 'ready', 'data', 'end', 'finish', 'close'];
+const codeOf = (error: unknown): unknown => (error as NodeJS.ErrnoException | null | undefined)?.code;
+
+/** events.once would take an error before it for a failure. */
+const closeOf = (socket: StreamSocket): Promise<unknown[]> => new Promise((resolve) => socket.once('close', (...args: unknown[]) => resolve(args)));
+
+/** The behaviour that programs written for node:net rely on. */
+export function describeSockets(api: SocketApi): void {
+  async function listen(options: Options = {}, host = '127.0.0.1'): Promise<{ server: StreamServer; port: number; sockets: StreamSocket[] }> {
+    const sockets: StreamSocket[] = [];
+    const server = api.createServer(options, (socket) => {
+      socket.on('error', () => {});
+      sockets.push(socket);
+    });
+    server.listen(0, host);
+    await once(server, 'listening');
+    atEnd(() => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    });
+    return { server, port: (server.address() as AddressInfo).port, sockets };
+  }
+
+  function open(port: number, options: Options & { host?: string; signal?: AbortSignal } = {}): StreamSocket {
+    const socket = api.connect({ host: '127.0.0.1', ...options, port });
+    socket.on('error', () => {});
+    atEnd(() => {
+      socket.destroy();
+    });
+    return socket;
+  }
+
+  async function openPair(options: Options = {}): Promise<{ client: StreamSocket; peer: StreamSocket; server: StreamServer }> {
+    const { server, port, sockets } = await listen(options);
+    const client = open(port, options);
+    await Promise.all([once(client, 'connect'), once(server, 'connection')]);
+    return { client, peer: sockets[0]!, server };
+  }
+
+  describe(`${api.name}: a connection`, () => {
+    afterEach(cleanUp);
+
+    it('tells its life in events, in order', async () => {
+      const { port, server } = await listen();
+      const served: string[] = [];
+      server.once('connection', (peer: StreamSocket) => {
+        record(peer, EVENTS, served);
+        peer.end('hello');
+      });
+      const client = open(port);
+      const seen = record(client, EVENTS);
+      await once(client, 'close');
+      expect(seen).toEqual(['connect', 'ready', 'data', 'end', 'finish', 'close']);
+      await until(() => served.includes('close'));
+      // The server's side was never connecting, and nobody read its empty rest.
+      expect(served.filter((name) => name !== 'end' && name !== 'data')).toEqual(['finish', 'close']);
+    });
+
+    it('knows its state', async () => {
+      const { server, port } = await listen({ allowHalfOpen: true });
+      const states: unknown[] = [];
+      server.once('connection', (peer: StreamSocket) => states.push(peer.connecting, peer.pending, peer.readyState));
+      const client = open(port, { allowHalfOpen: true });
+      expect([client.connecting, client.pending, client.readyState]).toEqual([true, true, 'opening']);
+      await Promise.all([once(client, 'connect'), once(server, 'connection')]);
+      expect(states).toEqual([false, false, 'open']);
+      expect([client.connecting, client.pending, client.readyState]).toEqual([false, false, 'open']);
+      client.end();
+      expect(client.readyState).toBe('readOnly');
+      client.destroy();
+      await once(client, 'close');
+      expect([client.connecting, client.pending, client.readyState, client.destroyed]).toEqual([false, true, 'closed', true]);
+    });
+
+    it('knows its addresses', async () => {
+      const { client, peer, server } = await openPair();
+      const { port } = server.address() as AddressInfo;
+      expect(server.address()).toEqual({ address: '127.0.0.1', family: 'IPv4', port });
+      expect([client.remoteAddress, client.remotePort, client.remoteFamily]).toEqual(['127.0.0.1', port, 'IPv4']);
+      expect(client.address()).toEqual({ address: '127.0.0.1', family: 'IPv4', port: client.localPort });
+      expect([peer.remoteAddress, peer.remotePort]).toEqual([client.localAddress, client.localPort]);
+      expect(peer.localPort).toBe(port);
+    });
+
+    it('carries bytes both ways, and counts them', async () => {
+      const { client, peer } = await openPair();
+      peer.pipe(peer);
+      const bytes = pattern(300_000);
+      client.end(bytes);
+      expect((await collect(client)).equals(bytes)).toBe(true);
+      expect([client.bytesWritten, client.bytesRead]).toEqual([bytes.length, bytes.length]);
+      expect([peer.bytesWritten, peer.bytesRead]).toEqual([bytes.length, bytes.length]);
+    });
+
+    it('counts as written what is still waiting', async () => {
+      const { client, peer } = await openPair();
+      peer.pause();
+      const chunk = pattern(1 << 20);
+      for (let i = 1; i <= 20; i++) client.write(chunk);
+      expect(client.bytesWritten).toBe(20 * chunk.length);
+      // Now the first chunks are partly taken.
+      let drained = false;
+      client.once('drain', () => {
+        drained = true;
+      });
+      for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+      expect(client.bytesWritten).toBe(20 * chunk.length);
+      expect(drained).toBe(false);
+    });
+
+    it('takes writes and an end before it is connected', async () => {
+      const { port, server } = await listen();
+      const client = open(port);
+      client.write('one ');
+      client.write('two ', 'utf8');
+      client.end('three');
+      const [peer] = (await once(server, 'connection')) as [StreamSocket];
+      expect(String(await collect(peer))).toBe('one two three');
+      await until(() => client.writableFinished);
+    });
+
+    it('takes an end alone before it is connected', async () => {
+      const { port, server } = await listen();
+      const client = open(port);
+      let called = 0;
+      client.end(() => called++);
+      const [peer] = (await once(server, 'connection')) as [StreamSocket];
+      peer.resume();
+      await once(client.resume(), 'close');
+      expect([client.writableFinished, called]).toEqual([true, 1]);
+    });
+
+    it('takes empty writes, strings in encodings, and corked ones', async () => {
+      const { client, peer } = await openPair();
+      client.setDefaultEncoding('hex');
+      const callbacks: number[] = [];
+      client.write('', () => callbacks.push(0));
+      client.cork();
+      client.write('6162');
+      client.write(Buffer.alloc(0));
+      client.write('é', 'latin1', () => callbacks.push(1));
+      client.uncork();
+      client.end();
+      expect([...(await collect(peer))]).toEqual([0x61, 0x62, 0xe9]);
+      expect(callbacks).toEqual([0, 1]);
+    });
+
+    it('gives strings when asked to', async () => {
+      const { client, peer } = await openPair();
+      client.setEncoding('utf8');
+      const text = 'äöü€'.repeat(10_000);
+      peer.end(text);
+      let got = '';
+      for await (const part of client) got += part as string;
+      expect(got).toBe(text);
+    });
+
+    it('works with pipeline and async iteration', async () => {
+      const { client, peer } = await openPair();
+      const bytes = pattern(1 << 20);
+      const chunks = [...Array(16).keys()].map((i) => bytes.subarray(i << 16, (i + 1) << 16));
+      const [, echoed] = await Promise.all([
+        pipeline(peer, new PassThrough(), peer),
+        collect(client),
+        pipeline(Readable.from(chunks), client, { end: true }),
+      ]);
+      expect(echoed.equals(bytes)).toBe(true);
+    });
+  });
+
+  describe(`${api.name}: half-close`, () => {
+    afterEach(cleanUp);
+
+    it.each(['client', 'server'])('the %s ends first, the other way still works', async (first) => {
+      const { client, peer } = await openPair({ allowHalfOpen: true });
+      const [ender, other] = first === 'client' ? [client, peer] : [peer, client];
+      ender.end('request');
+      expect(String(await collect(other))).toBe('request');
+      expect([ender.readable, ender.writable, other.writable]).toEqual([true, false, true]);
+      other.write('late ');
+      const [answer] = (await once(ender, 'data')) as [Buffer];
+      expect(String(answer)).toBe('late ');
+      other.end('answer');
+      expect(String(await collect(ender))).toBe('answer');
+      await Promise.all([until(() => ender.closed), until(() => other.closed)]);
+      expect([ender.errored, other.errored]).toEqual([null, null]);
+    });
+
+    it('without allowHalfOpen the end is answered with an end', async () => {
+      const { client, peer } = await openPair();
+      peer.resume();
+      client.resume();
+      client.end();
+      await Promise.all([once(client, 'close'), once(peer, 'close')]);
+      expect([peer.writableEnded, peer.writableFinished, client.readableEnded]).toEqual([true, true, true]);
+    });
+
+    it('a write after end is an error, and tells its callback', async () => {
+      const { client } = await openPair({ allowHalfOpen: true });
+      client.end();
+      const failed = once(client, 'error');
+      const told = new Promise((resolve) => client.write('more', resolve));
+      expect((await failed).map(codeOf)).toEqual(['ERR_STREAM_WRITE_AFTER_END']);
+      expect(codeOf(await told)).toBe('ERR_STREAM_WRITE_AFTER_END');
+    });
+  });
+
+  describe(`${api.name}: backpressure`, () => {
+    afterEach(cleanUp);
+
+    it('a reader that pauses stops the writer; nothing is lost when it goes on', async () => {
+      const { client, peer } = await openPair();
+      peer.pause();
+      const chunk = pattern(1 << 16);
+      let written = 0;
+      while (written < 64 && client.write(chunk)) written++;
+      written++;
+      expect(client.writableNeedDrain).toBe(true);
+      const rest = (async () => {
+        for (; written < 400; written++) if (!client.write(chunk)) await once(client, 'drain');
+        client.end();
+      })();
+      const received = await collect(peer);
+      await rest;
+      expect(received.length).toBe(400 * chunk.length);
+      expect(received.subarray(-chunk.length).equals(chunk)).toBe(true);
+    });
+
+    it("'drain' comes when the buffer is empty again", async () => {
+      const { client, peer } = await openPair();
+      peer.resume();
+      expect(client.write(pattern(4 << 20))).toBe(false);
+      await once(client, 'drain');
+      expect([client.writableLength, client.writableNeedDrain]).toEqual([0, false]);
+    });
+  });
+
+  describe(`${api.name}: when things go wrong`, () => {
+    afterEach(cleanUp);
+
+    it("nobody listens: 'error' ECONNREFUSED, then 'close' with true", async () => {
+      const { server, port } = await listen();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      const client = open(port);
+      const seen = record(client, ['connect', 'error', 'close', 'end', 'finish']);
+      const error = once(client, 'error');
+      const [hadError] = await closeOf(client);
+      expect((await error).map(codeOf)).toEqual(['ECONNREFUSED']);
+      expect([hadError, seen]).toEqual([true, ['error', 'close']]);
+    });
+
+    it('a name that does not exist', async () => {
+      const client = api.connect({ port: 9, host: 'nowhere.invalid' });
+      const [error] = await new Promise<[unknown]>((resolve) => client.once('error', (reason: unknown) => resolve([reason])));
+      expect(['ENOTFOUND', 'EAI_AGAIN']).toContain(codeOf(error));
+    });
+
+    it('the peer resets: ECONNRESET, and later writes fail', async () => {
+      const { client, peer } = await openPair();
+      const failed = once(client, 'error');
+      const closed = closeOf(client);
+      peer.resetAndDestroy();
+      expect((await failed).map(codeOf)).toEqual(['ECONNRESET']);
+      expect(await closed).toEqual([true]);
+      expect(codeOf(await new Promise((resolve) => client.write('x', resolve)))).toBe('ERR_STREAM_DESTROYED');
+    });
+
+    it('a reset in the middle of a large transfer', async () => {
+      const { client, peer } = await openPair();
+      const told: unknown[] = [];
+      for (let i = 0; i < 20; i++) client.write(pattern(1 << 20), (error) => told.push(codeOf(error)));
+      await once(peer, 'data');
+      const failed = once(client, 'error');
+      peer.resetAndDestroy();
+      expect(['ECONNRESET', 'EPIPE']).toContain(codeOf((await failed)[0]));
+      // Every write is answered; the last of them cannot have worked.
+      await until(() => told.length === 20);
+      expect(told.at(-1)).not.toBe(undefined);
+    });
+
+    it('destroy() ends the connection without an error on either side', async () => {
+      const { client, peer } = await openPair();
+      peer.resume();
+      const seen = record(peer, ['end', 'error', 'close']);
+      client.destroy();
+      expect(await once(client, 'close')).toEqual([false]);
+      await until(() => peer.closed);
+      expect(seen).toEqual(['end', 'close']);
+    });
+
+    it('destroy() lets what was written be delivered', async () => {
+      const { client, peer } = await openPair();
+      const received = collect(peer);
+      client.write('last words', () => client.destroy());
+      expect(String(await received)).toBe('last words');
+    });
+
+    it('destroy(error) says so, once', async () => {
+      const { client } = await openPair();
+      const seen = record(client, ['error', 'close']);
+      client.destroy(new Error('enough'));
+      client.destroy(new Error('again'));
+      expect(await closeOf(client)).toEqual([true]);
+      expect(seen).toEqual(['error', 'close']);
+      expect(client.errored?.message).toBe('enough');
+    });
+
+    it('destroy() answers every write and end that is under way', async () => {
+      const { client, peer } = await openPair();
+      peer.pause();
+      const told: unknown[] = [];
+      for (let i = 0; i < 32; i++) client.write(pattern(1 << 20), (error) => told.push(error instanceof Error));
+      client.end(() => told.push('end'));
+      client.destroy();
+      await once(client, 'close');
+      await until(() => told.length === 33);
+      expect(told.at(-2)).toBe(true);
+    });
+
+    it('destroy() while connecting: no event but close', async () => {
+      const { port } = await listen();
+      const client = open(port);
+      const seen = record(client, ['connect', 'ready', 'error', 'close']);
+      client.destroy();
+      expect(await once(client, 'close')).toEqual([false]);
+      expect(seen).toEqual(['close']);
+    });
+
+    it('destroySoon() waits until all is written', async () => {
+      const { client, peer } = await openPair();
+      const bytes = pattern(3 << 20);
+      const received = collect(peer);
+      client.write(bytes);
+      client.destroySoon();
+      await once(client, 'close');
+      expect((await received).equals(bytes)).toBe(true);
+    });
+
+    it('an AbortSignal destroys the socket, before and after it is connected', async () => {
+      const { port } = await listen();
+      const early = new AbortController();
+      early.abort();
+      const never = open(port, { signal: early.signal });
+      const [error] = (await once(never, 'error')) as [Error];
+      expect([error.name, codeOf(error)]).toEqual(['AbortError', 'ABORT_ERR']);
+      const late = new AbortController();
+      const client = open(port, { signal: late.signal });
+      await once(client, 'connect');
+      const failed = once(client, 'error');
+      late.abort();
+      expect((await failed).map(codeOf)).toEqual(['ABORT_ERR']);
+      expect(client.destroyed).toBe(true);
+    });
+  });
+
+  describe(`${api.name}: settings`, () => {
+    afterEach(cleanUp);
+
+    it('setTimeout: an event after silence, the socket stays open', async () => {
+      const { client, peer } = await openPair();
+      client.resume();
+      let calls = 0;
+      const startedAt = performance.now();
+      expect(client.setTimeout(30, () => calls++)).toBe(client);
+      expect(client.timeout).toBe(30);
+      await once(client, 'timeout');
+      // Timers count whole milliseconds.
+      expect(performance.now() - startedAt).toBeGreaterThan(28);
+      expect([calls, client.destroyed]).toEqual([1, false]);
+      peer.write('still there');
+      await once(client, 'data');
+      client.setTimeout(0);
+      expect(client.timeout).toBe(0);
+    });
+
+    it('setNoDelay, setKeepAlive, ref and unref return the socket, at any time', async () => {
+      const { port, server } = await listen();
+      const client = open(port);
+      for (const time of ['before', 'after', 'end']) {
+        expect(client.setNoDelay(true).setNoDelay(false).setNoDelay()).toBe(client);
+        expect(client.setKeepAlive(true, 1000).setKeepAlive(false).setKeepAlive(true)).toBe(client);
+        expect(client.unref().ref()).toBe(client);
+        if (time === 'before') await once(client, 'connect');
+        else client.destroy();
+      }
+      expect(server.unref().ref()).toBe(server);
+    });
+  });
+
+  describe(`${api.name}: a server`, () => {
+    afterEach(cleanUp);
+
+    it('serves 200 connections at once', async () => {
+      const { server, port } = await listen();
+      server.on('connection', (peer: StreamSocket) => peer.pipe(peer));
+      const echoes = await Promise.all(
+        [...Array(200).keys()].map(async (i) => {
+          const client = open(port);
+          client.end(`I am ${i}. `.repeat(500));
+          return String(await collect(client));
+        }),
+      );
+      expect(echoes).toEqual([...Array(200).keys()].map((i) => `I am ${i}. `.repeat(500)));
+    });
+
+    it('counts its connections', async () => {
+      const { server, port } = await listen();
+      const count = (): Promise<number> => new Promise((resolve) => server.getConnections((_error, n) => resolve(n)));
+      expect(await count()).toBe(0);
+      const clients = [open(port), open(port)];
+      await until(() => clients.every((client) => !client.connecting));
+      let n = 0;
+      // Both are known to the server soon after the clients know it.
+      const poll = (wanted: number): Promise<void> => until(() => (void count().then((got) => (n = got)), n === wanted));
+      await poll(2);
+      clients[0]!.destroy();
+      await poll(1);
+    });
+
+    it('close(): refuses new connections, lets the old ones live, and closes after them', async () => {
+      const { client, peer, server } = await openPair();
+      const { port } = server.address() as AddressInfo;
+      let closed = 0;
+      server.close(() => closed++);
+      expect(server.listening).toBe(false);
+      const late = open(port);
+      const refused = once(late, 'error');
+      expect((await refused).map(codeOf)).toEqual(['ECONNREFUSED']);
+      client.write('still here');
+      expect(String((await once(peer, 'data'))[0])).toBe('still here');
+      expect(closed).toBe(0);
+      client.end();
+      client.resume();
+      await once(server, 'close');
+      expect([closed, server.address()]).toEqual([1, null]);
+    });
+
+    it('close() when it does not listen', async () => {
+      const server = api.createServer({});
+      const error = await new Promise((resolve) => server.close(resolve));
+      expect(codeOf(error)).toBe('ERR_SERVER_NOT_RUNNING');
+    });
+
+    it('close() right after listen()', async () => {
+      const server = api.createServer({});
+      server.listen(0, '127.0.0.1');
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      expect(server.listening).toBe(false);
+    });
+
+    it('cannot listen twice, but again after it was closed', async () => {
+      const { server } = await listen();
+      expect(() => server.listen(0)).toThrow(expect.objectContaining({ code: 'ERR_SERVER_ALREADY_LISTEN' }));
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const client = open((server.address() as AddressInfo).port);
+      await once(client, 'connect');
+    });
+
+    it('a port in use: EADDRINUSE, and another try is possible', async () => {
+      const { port } = await listen();
+      const server = api.createServer({});
+      server.listen(port, '127.0.0.1');
+      expect((await once(server, 'error')).map(codeOf)).toEqual(['EADDRINUSE']);
+      expect(server.listening).toBe(false);
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      server.close();
+    });
+
+    it('takes a callback, a port alone, or an object', async () => {
+      for (const args of [[0], [0, '127.0.0.1'], [{ port: 0, host: '127.0.0.1' }], [{ port: 0, host: '127.0.0.1', backlog: 5 }], []]) {
+        const server = api.createServer({});
+        await new Promise<void>((resolve) => server.listen(...args, () => resolve()));
+        expect((server.address() as AddressInfo).port).toBeGreaterThan(0);
+        await new Promise<void>((resolve) => server.close(() => resolve()));
+      }
+    });
+
+    it('maxConnections: one more is dropped, and said', async () => {
+      const { server, port, sockets } = await listen();
+      server.maxConnections = 1;
+      const first = open(port);
+      await Promise.all([once(first, 'connect'), once(server, 'connection')]);
+      const dropped = once(server, 'drop');
+      const second = open(port);
+      second.resume();
+      await Promise.all([closeOf(second), dropped]);
+      expect(sockets.length).toBe(1);
+      first.destroy();
+      await until(() => sockets[0]!.closed || (sockets[0]!.resume(), false));
+      const third = open(port);
+      await Promise.all([once(third, 'connect'), once(server, 'connection')]);
+      expect(sockets.length).toBe(2);
+    });
+
+    it('IPv6', async (context) => {
+      let v6;
+      try {
+        v6 = await listen({}, '::1');
+      } catch (error) {
+        if (codeOf(error) === 'EADDRNOTAVAIL') context.skip('this machine has no IPv6');
+        throw error;
+      }
+      const client = open(v6.port, { host: '::1' });
+      v6.server.on('connection', (peer: StreamSocket) => peer.pipe(peer));
+      await once(client, 'connect');
+      expect([client.remoteAddress, client.remoteFamily]).toEqual(['::1', 'IPv6']);
+      client.end('six');
+      expect(String(await collect(client))).toBe('six');
+      expect(v6.server.address()).toEqual({ address: '::1', family: 'IPv6', port: v6.port });
+    });
+  });
+}
