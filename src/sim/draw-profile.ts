@@ -41,7 +41,7 @@ function drawLoss(random: Random, maxLoss: number): LinkProfile['loss'] {
   if (kind < 0.25) return defaultProfile.loss;
   if (kind < 0.6) return { model: 'random', probability: Math.min(maxLoss, 0.05 * random.unit()), correlation: 0 };
   if (kind < 0.85) return { model: 'random', probability: Math.min(maxLoss, 0.05 + 0.15 * random.unit()), correlation: 0 };
-  // A burst is counted in datagrams, not in time: on a quiet line one could outlast short timeouts.
+  // A burst is counted in datagrams, not in time: on a quiet line a long one could outlast any timeout, a short one short ones.
   if (kind < 0.95 || maxLoss < 0.05) return { model: 'random', probability: Math.min(maxLoss, 0.2 + 0.2 * random.unit()), correlation: 0 };
-  return { model: 'gemodel', toBad: Math.min(0.02, maxLoss), toGood: 0.2 + 0.3 * random.unit(), lossInBad: 1, lossInGood: 0 };
+  return { model: 'gemodel', toBad: Math.min(0.02, maxLoss), toGood: 0.4 + 0.3 * random.unit(), lossInBad: 0.9, lossInGood: 0 };
 }

@@ -122,8 +122,8 @@ export class Flow {
     this.#backoff.forget();
     const expected = this.#expected;
     const left = offsetOf(segment.seq, this.irs!, expected);
-    // A host looks at what an acceptable segment says only (RFC 9293, 3.4): one without text must not lie below what it expects.
-    const isAcceptable = segment.length === 0 ? left >= expected : left + segment.length > expected;
+    // Its ACK counts wherever it stands, but beyond the window.
+    const isBeyond = this.#edge > 0 && left > Math.max(this.#edge, expected);
     if (left >= 0) this.#take(segment, left);
     if (!segment.has(ACK) || this.iss === undefined) return;
     const ack = offsetOf(segment.ack, this.iss, this.#una);
@@ -131,7 +131,7 @@ export class Flow {
     const shift = segment.has(SYN) || !this.scaling ? 0 : Math.min(this.#peerShift, MAX_WINDOW_SHIFT);
     this.#peerEdge = Math.max(this.#peerEdge, ack + segment.window * 2 ** shift);
     if (ack > this.#una) this.#una = ack;
-    if (this.#isOutdated(segment, left) || !isAcceptable) return;
+    if (isBeyond || this.#isOutdated(segment, left)) return;
     this.#losses.onAck(this.#una, now);
     for (let i = 0; i < segment.sackCount; i++) {
       const sackLeft = offsetOf(segment.sack[2 * i]!, this.iss, this.#una);

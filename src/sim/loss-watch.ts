@@ -8,7 +8,8 @@ interface Sent {
   count: number;
 }
 
-/** Beyond the reordering window, which is at most a smoothed round trip: rounding of timers. */
+/** The reordering window is at most the longest round trip, and RACK's own measure of one may be that long, too; the rest is rounding. */
+const LONGEST_TRIPS = 2;
 const SLACK_MS = 20;
 
 /**
@@ -78,7 +79,7 @@ export class LossWatch {
     const head = this.#sent[0];
     if (head === undefined || head.left > una) return;
     const since = this.#provenFrom.get(head.left);
-    if (since === undefined || now - since <= this.#maxRttMs + SLACK_MS) return;
+    if (since === undefined || now - since <= LONGEST_TRIPS * this.#maxRttMs + SLACK_MS) return;
     this.#report('rack', `the segment at ${head.left} waited for its RTO though its loss was certain ${(now - since).toFixed(1)} ms before`);
   }
 

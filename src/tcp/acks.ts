@@ -208,7 +208,7 @@ function takeRttSample(tcb: Tcb, acked: number, hasDsack: boolean, now: Millis):
   const rttMs = deliveries.rttMs(acked, hasDsack);
   if (rttMs < 0) return rttMs;
   tcb.rtt.sample(rttMs);
-  tcb.rack.updateMinRtt(rttMs, now);
+  tcb.rack.onRttSample(rttMs, now);
   tcb.rttSinceProbe = true;
   tcb.sink?.emit(now, { type: 'rtt', connection: tcb.name, rttMs });
   return rttMs;

@@ -95,14 +95,13 @@ function arrivesLater(tcb: Tcb, segment: Segment, now: Millis): 0 | 1 {
   if (!isAcceptable(tcb, segment)) {
     if (segment.has(RST)) return ARRIVED;
     tcb.counters.unacceptable++;
-    // At a closed window, valid ACKs and FIN retransmissions are still looked at (RFC 9293, 3.10.7.4).
     // In TIME-WAIT the peer still waits for our ACK; what it sends again first may be text before its FIN.
     if (tcb.state === TIME_WAIT && segment.length > 0) tcb.restartTimeWait(now);
     noteOld(tcb, segment);
     // Data is not part of an ACK loop, and its sender waits for the answer.
     if (segment.payloadLength > 0) acknowledgeNow(tcb);
     else limitedAck(tcb, now);
-    if (tcb.rcvWnd === 0 && segment.seq === tcb.receiver.rcvNxt && segment.has(ACK) && isSynchronized(tcb.state)) {
+    if (isBehind(tcb, segment) && segment.has(ACK) && isSynchronized(tcb.state)) {
       heard(tcb, now);
       processAck(tcb, segment, now);
       advance(tcb, now);
@@ -203,6 +202,16 @@ function isAcceptable(tcb: Tcb, segment: Segment): boolean {
   if (window === 0) return false;
   if (seqInWindow(segment.seq, rcvNxt, window)) return true;
   return seqInWindow(seqAdd(segment.seq, length - 1), rcvNxt, window);
+}
+
+/**
+ * At or below RCV.NXT, by no more than a window: its text is old, or too early at a closed window, but its ACK may be news.
+ * RFC 9293 drops it; 4.4BSD goes on to look at the ACK, and so do we. When each side has taken the octet with which the other
+ * probed its closed window, no ACK stands where the other side expects it, and both would die.
+ */
+function isBehind(tcb: Tcb, segment: Segment): boolean {
+  const distance = seqDiff(tcb.receiver.rcvNxt, segment.seq);
+  return distance >= 0 && distance <= tcb.config.receiveBufferBytes;
 }
 
 /** A duplicate of what was received long ago is reported by DSACK, too. */

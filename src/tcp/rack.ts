@@ -7,6 +7,9 @@ const REO_WND_PERSIST = 16;
 /** Window of the minimum filter over RTTs, halves rotated: RFC 8985 asks for one that adapts to longer paths; Linux uses 5 minutes. */
 const MIN_RTT_WINDOW_MS = 150_000;
 
+/** Window of the maximum filter, halves rotated. */
+const MAX_RTT_WINDOW_MS = 1000;
+
 /** The state of RACK (RFC 8985, 5.3) and its five steps' bookkeeping; marking is the scoreboard's, timers are recovery's. */
 export class Rack {
   /** Of the most recently sent segment that has been delivered. */
@@ -18,7 +21,13 @@ export class Rack {
   #minNow = Infinity;
   #minBefore = Infinity;
   #minRotatesAt = 0;
+  #maxNow = 0;
+  #maxBefore = 0;
+  #maxRotatesAt = 0;
   #reoWndMult = 1;
+  /** Rounds that have seen many DSACKs. */
+  #wideMult = 0;
+  #dsacksInRound = 0;
   #reoWndPersist = REO_WND_PERSIST;
   /** End of the round in which a DSACK has widened the window; undefined outside one. */
   #dsackRound: Seq | undefined;
@@ -34,8 +43,14 @@ export class Rack {
     return Math.min(this.#minNow, this.#minBefore);
   }
 
-  /** Step 1. */
-  updateMinRtt(rttMs: Millis, now: Millis): void {
+  /** Step 1, and the largest RTT beside it. */
+  onRttSample(rttMs: Millis, now: Millis): void {
+    if (now >= this.#maxRotatesAt) {
+      this.#maxBefore = this.#maxNow;
+      this.#maxNow = 0;
+      this.#maxRotatesAt = now + MAX_RTT_WINDOW_MS;
+    }
+    this.#maxNow = Math.max(this.#maxNow, rttMs);
     if (now >= this.#minRotatesAt) {
       this.#minBefore = this.#minNow;
       this.#minNow = Infinity;
@@ -71,9 +86,12 @@ export class Rack {
 
   /** Step 4, the part that an ACK drives: widens on DSACK, once a round. */
   onDsack(sndNxt: Seq): void {
-    if (this.#dsackRound !== undefined) return;
-    this.#dsackRound = sndNxt;
-    this.#reoWndMult++;
+    if (this.#dsackRound === undefined) {
+      this.#dsackRound = sndNxt;
+      this.#dsacksInRound = 0;
+      this.#reoWndMult++;
+    }
+    if (++this.#dsacksInRound === DUP_THRESHOLD) this.#wideMult++;
     this.#reoWndPersist = REO_WND_PERSIST;
   }
 
@@ -83,13 +101,23 @@ export class Rack {
 
   /** Step 4: a recovery ended; after sixteen without DSACK the window is back at its start. */
   onRecoveryExit(): void {
-    if (--this.#reoWndPersist <= 0) this.#reoWndMult = 1;
+    if (--this.#reoWndPersist > 0) return;
+    this.#reoWndMult = 1;
+    this.#wideMult = 0;
   }
 
-  /** RACK.reo_wnd (step 4). */
+  /**
+   * RACK.reo_wnd (step 4), with one addition: a round with three DSACKs or more proves that the window is far too small, and
+   * then it also grows by quarters of the largest recent RTT, up to that. Where some datagrams overtake others by a large
+   * part of the RTT, the least RTT is that of the overtakers, and SRTT, which knows only segments sent once (Karn), leans
+   * towards them: RFC 8985's window never reaches the delay of the rest, and every segment is sent many times.
+   */
   reorderingWindowMs(isInRecovery: boolean, sackedCount: number, srttMs: Millis): Millis {
     if (!this.reorderingSeen && (isInRecovery || sackedCount >= DUP_THRESHOLD)) return 0;
     const minRttMs = this.minRttMs;
-    return minRttMs === Infinity ? 0 : Math.min((this.#reoWndMult * minRttMs) / 4, srttMs);
+    if (minRttMs === Infinity) return 0;
+    const windowMs = Math.min((this.#reoWndMult * minRttMs) / 4, srttMs);
+    const maxRttMs = Math.max(this.#maxNow, this.#maxBefore);
+    return Math.max(windowMs, Math.min((this.#wideMult * maxRttMs) / 4, maxRttMs));
   }
 }

@@ -110,4 +110,15 @@ describe('found by the simulator', () => {
     // RFC 6298 (5.7): without a sample, data starts with 3 s.
     expect(c.info().rtoMs).toBe(3000);
   });
+
+  it('an ACK below the window is still an ACK', () => {
+    // Both sides have taken the octet with which the other probed a closed window, so each ACK stands one below what the
+    // other expects. If neither looks at them, both time out, with an ACK for every ACK in between.
+    const { t, c } = openPassive({ peer: 'all' });
+    t.in('.', { seq: 1, ack: 1, len: 1, ts: 1002 });
+    t.call(() => c.write(streamBytes(0, 1000)));
+    t.takeAll();
+    t.in('.', { seq: 1, ack: 1001, ts: 1003 });
+    expect(c.info().sendQueueBytes).toBe(0);
+  });
 });

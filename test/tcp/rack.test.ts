@@ -4,7 +4,7 @@ import { Rack } from '../../src/tcp/rack.ts';
 function rack(minRttMs = 100): Rack {
   const state = new Rack();
   state.begin(0);
-  state.updateMinRtt(minRttMs, 0);
+  state.onRttSample(minRttMs, 0);
   return state;
 }
 
@@ -84,6 +84,24 @@ describe('RACK state (RFC 8985, 6.2)', () => {
     expect(state.reorderingWindowMs(false, 0, 60)).toBe(60);
   });
 
+  it('widens by quarters of the largest RTT, up to it, in rounds that see three DSACKs: overtakers hide how late the rest is', () => {
+    const state = rack(1);
+    state.onRttSample(40, 10);
+    const round = (end: number, dsacks: number): number => {
+      for (let i = 0; i < dsacks; i++) state.onDsack(end);
+      state.onUnaMoved(end);
+      return state.reorderingWindowMs(false, 0, 20);
+    };
+    expect(round(1000, 2)).toBe(0.5);
+    expect(round(2000, 3)).toBe(10);
+    expect(round(3000, 9)).toBe(20);
+    expect(round(4000, 2)).toBe(20);
+    for (let end = 5000; end < 20_000; end += 1000) round(end, 3);
+    expect(round(20_000, 3)).toBe(40);
+    for (let i = 0; i < 16; i++) state.onRecoveryExit();
+    expect(state.reorderingWindowMs(false, 0, 20)).toBe(0.25);
+  });
+
   it('step 4: sixteen recoveries without a DSACK take it back', () => {
     const state = rack(100);
     state.onDsack(1000);
@@ -95,9 +113,9 @@ describe('RACK state (RFC 8985, 6.2)', () => {
 
   it('step 1: min_RTT follows a path that became longer, in time', () => {
     const state = rack(10);
-    for (let now = 1000; now < 600_000; now += 1000) state.updateMinRtt(50, now);
+    for (let now = 1000; now < 600_000; now += 1000) state.onRttSample(50, now);
     expect(state.minRttMs).toBe(50);
-    state.updateMinRtt(20, 600_000);
+    state.onRttSample(20, 600_000);
     expect(state.minRttMs).toBe(20);
   });
 
