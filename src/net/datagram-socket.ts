@@ -46,8 +46,12 @@ export function bindSocket(socket: Socket, host: string, port: number): Promise<
   });
 }
 
-/** The IP literal and family of `host`, asked of the system once; of the wanted family only, if one is. Rejects with the resolver's error. */
+/**
+ * The IP literal and family of `host`, asked of the system once; of the wanted family only, if one is, else IPv4 if it has one, because
+ * `localhost` must mean the same to who listens and who connects.
+ * Rejects with the resolver's error.
+ */
 export async function resolveHost(host: string, wanted: IpFamily | 0 = 0): Promise<{ readonly host: string; readonly family: IpFamily }> {
-  const { address, family } = await lookup(host, { family: wanted });
+  const { address, family } = await lookup(host, { family: wanted, order: 'ipv4first' });
   return { host: address, family: family === 6 ? 6 : 4 };
 }

@@ -4,6 +4,7 @@ import { makeAddress, type Address } from '../core/address.ts';
 import type { Millis } from '../core/machine.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
+import { CLOSED } from '../tcp/state.ts';
 
 /**
  * net: the real world. The only folder with dgram, files, timers and clocks. `Driver` turns the crank of one
@@ -27,6 +28,8 @@ export interface DriverOptions {
   readonly endpoint: Endpoint;
   /** The one peer of a connected socket; undefined: any peer. */
   readonly remote: Address | undefined;
+  /** Keeps the process alive also while there is no connection. */
+  readonly isRef: boolean;
   readonly tap: Tap | undefined;
   /** A connection has events, or a new one can be accepted. */
   readonly onEvents: (connection: Connection) => void;
@@ -71,6 +74,10 @@ export class Driver {
   #receivedThisTurn = 0;
   #drainTurns = 0;
   #isClosed = false;
+  /** The owner's wish; a connection keeps the process alive, too, unless it is in `#unrefd`. */
+  #isOwnerRef: boolean;
+  readonly #unrefd = new Set<Connection>();
+  /** What the system was told. */
   #isRef = true;
   /** Send errors that the system reported (EMSGSIZE, ENETUNREACH, …): the datagram is lost, as on a network. */
   sendErrors = 0;
@@ -79,6 +86,7 @@ export class Driver {
     this.#socket = options.socket;
     this.#endpoint = options.endpoint;
     this.#remote = options.remote;
+    this.#isOwnerRef = options.isRef;
     this.#tap = options.tap;
     this.#onEvents = options.onEvents;
     this.#onAcceptable = options.onAcceptable;
@@ -108,15 +116,23 @@ export class Driver {
   }
 
   ref(): void {
-    this.#isRef = true;
-    if (!this.#isClosed) this.#socket.ref();
-    this.#timer?.ref();
+    this.#isOwnerRef = true;
+    this.#updateRef();
   }
 
   unref(): void {
-    this.#isRef = false;
-    if (!this.#isClosed) this.#socket.unref();
-    this.#timer?.unref();
+    this.#isOwnerRef = false;
+    this.#updateRef();
+  }
+
+  refConnection(connection: Connection): void {
+    this.#unrefd.delete(connection);
+    this.#updateRef();
+  }
+
+  unrefConnection(connection: Connection): void {
+    if (connection.state !== CLOSED) this.#unrefd.add(connection);
+    this.#updateRef();
   }
 
   /** Resets every connection, at once. */
@@ -172,6 +188,17 @@ export class Driver {
   readonly #flush = (): void => {
     this.#flushQueued = false;
     if (this.#isClosed) return;
+    let isWhole = false;
+    try {
+      this.#turn();
+      isWhole = true;
+    } finally {
+      // A listener threw: the other connections must not pay for it.
+      if (!isWhole) this.wake();
+    }
+  };
+
+  #turn(): void {
     const now = monotonicNow();
     if (this.#mayTimeOut(now)) this.#endpoint.handleTimeout(now);
     this.#receivedThisTurn = 0;
@@ -183,13 +210,20 @@ export class Driver {
     if (this.#endpoint.connectionCount === 0) this.#onIdle();
     if (this.#isClosed) return;
     if (hasMore) this.wake();
-    this.#arm(now);
-  };
+    // While late timeouts wait, armedFor must tell how late they are; the next turn is on its way.
+    if (this.#drainTurns === 0) this.#arm(now);
+    this.#updateRef();
+  }
 
-  /** After a stop, timeouts wait until a turn brings no datagram: Node runs timers before it polls the sockets. */
+  /**
+   * After a stop, timeouts wait until a whole turn has brought no datagram: Node runs timers before it polls the sockets,
+   * and the stop may have come between a poll and this call.
+   */
   #mayTimeOut(now: Millis): boolean {
     if (now < this.#armedFor) return false;
-    if (now - this.#armedFor > LATE_MS && this.#receivedThisTurn > 0 && this.#drainTurns < MAX_DRAIN_TURNS) {
+    const isLate = now - this.#armedFor > LATE_MS;
+    const hasRunDry = this.#drainTurns > 0 && this.#receivedThisTurn === 0;
+    if (isLate && !hasRunDry && this.#drainTurns < MAX_DRAIN_TURNS) {
       this.#drainTurns++;
       this.wake();
       return false;
@@ -217,7 +251,21 @@ export class Driver {
   #dispatch(): void {
     this.#onAcceptable();
     for (let connection = this.#endpoint.nextEventful(); connection !== undefined; connection = this.#endpoint.nextEventful()) {
+      if (connection.state === CLOSED) this.#unrefd.delete(connection);
       this.#onEvents(connection);
+    }
+  }
+
+  #updateRef(): void {
+    const isRef = this.#isOwnerRef || this.#endpoint.connectionCount > this.#unrefd.size;
+    if (isRef === this.#isRef || this.#isClosed) return;
+    this.#isRef = isRef;
+    if (isRef) {
+      this.#socket.ref();
+      this.#timer?.ref();
+    } else {
+      this.#socket.unref();
+      this.#timer?.unref();
     }
   }
 

@@ -31,6 +31,8 @@ interface ServerEvents {
   connection: [socket: Socket];
   listening: [];
   close: [];
+  /** A connection beyond maxConnections was reset. */
+  drop: [dropped: { readonly remoteAddress: string; readonly remotePort: number }];
   error: [error: Error];
 }
 
@@ -55,7 +57,7 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   get listening(): boolean {
-    return this.#isListening;
+    return this.#isListening && !this.#isClosing;
   }
 
   /** Counted drops and stateless answers; undefined before 'listening'. */
@@ -64,17 +66,23 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   /** As in node:net: listen(port[, host][, callback]) or listen(options[, callback]). Fails with an 'error' event. */
-  listen(options?: ListenOptions | number, ...rest: (string | (() => void) | undefined)[]): this {
-    if (this.#driver !== undefined || this.#isListening) throw new Error('the server listens already');
+  listen(options?: ListenOptions | number | (() => void), ...rest: (string | number | (() => void) | undefined)[]): this {
+    if (this.#isListening) throw withCode('ERR_SERVER_ALREADY_LISTEN', 'the server listens already');
     const host = rest.find((value) => typeof value === 'string');
-    const callback = rest.find((value) => typeof value === 'function');
-    const listenOptions = typeof options === 'object' ? options : { port: options ?? 0, ...(host === undefined ? {} : { host }) };
+    const callback = [options, ...rest].find((value) => typeof value === 'function');
+    const port = typeof options === 'number' ? options : 0;
+    const listenOptions = typeof options === 'object' ? options : { port, ...(host === undefined ? {} : { host }) };
     if (callback !== undefined) this.once('listening', callback);
     this.#isListening = true;
-    this.#open(listenOptions).catch((error: Error) => {
-      this.#isListening = false;
-      this.emit('error', error);
-    });
+    // Events leave in a tick of their own, so that what a listener throws is no failure of ours.
+    this.#open(listenOptions).then(
+      () => process.nextTick(() => this.emit('listening')),
+      (error: Error) => {
+        this.#isListening = false;
+        this.#isClosing = false;
+        process.nextTick(() => this.emit('error', error));
+      },
+    );
     return this;
   }
 
@@ -92,7 +100,7 @@ export class Server extends EventEmitter<ServerEvents> {
   /** No new connections; 'close' when those that are left have ended, as in node:net. */
   close(callback?: (error?: Error) => void): this {
     if (!this.#isListening || this.#isClosing) {
-      if (callback !== undefined) process.nextTick(callback, new Error('the server does not listen'));
+      if (callback !== undefined) process.nextTick(callback, withCode('ERR_SERVER_NOT_RUNNING', 'the server does not listen'));
       return this;
     }
     if (callback !== undefined) this.once('close', () => callback());
@@ -136,17 +144,16 @@ export class Server extends EventEmitter<ServerEvents> {
       socket: datagrams,
       endpoint,
       remote: undefined,
+      isRef: this.#isRef,
       tap: this.#options.tap,
       onEvents: (connection) => (connection.owner as Socket | undefined)?.onEvents(),
       onAcceptable: () => this.#accept(),
       onIdle: () => this.#closeIfDone(),
     });
-    if (!this.#isRef) this.#driver.unref();
     if (this.#isClosing) {
       endpoint.stopListening(monotonicNow());
       this.#driver.wake();
     }
-    this.emit('listening');
   }
 
   #accept(): void {
@@ -154,6 +161,7 @@ export class Server extends EventEmitter<ServerEvents> {
     for (let connection = driver.endpoint.accept(); connection !== undefined; connection = driver.endpoint.accept()) {
       if (this.#sockets.size >= this.maxConnections) {
         connection.abort(monotonicNow());
+        this.emit('drop', { remoteAddress: connection.remote.host, remotePort: connection.remote.port });
         continue;
       }
       this.#admit(driver, connection);
@@ -162,11 +170,11 @@ export class Server extends EventEmitter<ServerEvents> {
 
   #admit(driver: Driver, connection: Connection): void {
     const socket = new Socket(this.#options);
-    socket.attach(driver, connection);
+    socket.attach(driver, connection, false);
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
     this.emit('connection', socket);
-    // What came with the handshake; also ends the state of connecting.
+    // What came with the handshake.
     socket.onEvents();
   }
 
@@ -174,8 +182,13 @@ export class Server extends EventEmitter<ServerEvents> {
     if (!this.#isClosing || this.#driver!.isClosed) return;
     this.#driver!.close();
     this.#isListening = false;
+    this.#isClosing = false;
     this.emit('close');
   }
+}
+
+function withCode(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
 }
 
 /** As net.createServer. */

@@ -63,6 +63,7 @@ export class Socket extends Duplex {
   #bytesRead = 0;
   #bytesWritten = 0;
   #idleTimer: NodeJS.Timeout | undefined;
+  #idleTimeoutMs: Millis | undefined;
   #isRef = true;
   #noDelay: boolean | undefined;
   #keepAlive: KeepAlive | undefined;
@@ -75,32 +76,47 @@ export class Socket extends Duplex {
       readableHighWaterMark: HIGH_WATER_MARK,
       writableHighWaterMark: HIGH_WATER_MARK,
       decodeStrings: true,
-      emitClose: true,
+      // _destroy emits 'close' itself: with node:net's argument.
+      emitClose: false,
     });
     this.#connecting = true;
   }
 
-  /** Ties the socket to a connection; called once, by connect() and by Server. */
-  attach(driver: Driver, connection: Connection): void {
+  /** Ties the socket to a connection, new (connect) or established (Server); called once. What was written meanwhile follows. */
+  attach(driver: Driver, connection: Connection, isConnecting: boolean): void {
     this.#driver = driver;
+    this.#connecting = isConnecting;
     this.#connection = connection;
     connection.owner = this;
     this.#remote = toSocketAddress(connection.remote.host, connection.remote.port);
     if (this.#noDelay !== undefined) connection.setNoDelay(this.#noDelay);
     if (this.#keepAlive !== undefined) connection.setKeepAlive(this.#keepAlive, monotonicNow());
-    if (!this.#isRef) driver.unref();
+    if (!this.#isRef) driver.unrefConnection(connection);
+    this.#continueWrite();
+    // All writes were empty or none: the end was called for before there was a connection.
+    if (this.#finalCallback !== undefined) connection.close(monotonicNow());
   }
 
   /** What happened to the connection; called by the driver, once a turn. */
   onEvents(): void {
     const connection = this.#connection!;
     const events = connection.takeEvents();
-    if ((events & EVENT_CONNECTED) !== 0) {
-      this.#connecting = false;
-      this.#continueWrite();
-      if (this.listenerCount('connect') > 0) this.emit('connect');
-      this.emit('ready');
+    const isNews = this.#connecting && (events & EVENT_CONNECTED) !== 0;
+    if (!isNews) {
+      this.#onProgress(connection, events);
+      return;
     }
+    this.#connecting = false;
+    try {
+      this.emit('connect');
+      this.emit('ready');
+    } finally {
+      // Also when a listener throws.
+      this.#onProgress(connection, events);
+    }
+  }
+
+  #onProgress(connection: Connection, events: number): void {
     if ((events & (EVENT_READABLE | EVENT_END)) !== 0) {
       this.#touch();
       this.#pull();
@@ -119,7 +135,7 @@ export class Socket extends Duplex {
 
   /** As in node:net: not yet connected, or destroyed. */
   get pending(): boolean {
-    return this.#connection === undefined || this.#connecting;
+    return this.#connection === undefined || this.#connecting || this.destroyed;
   }
 
   get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
@@ -135,7 +151,12 @@ export class Socket extends Duplex {
 
   /** Bytes handed to write(), also those that still wait. */
   get bytesWritten(): number {
-    return this.#bytesWritten + this.writableLength;
+    return this.#bytesWritten + this.writableLength - (this.#pendingWrite?.offset ?? 0);
+  }
+
+  /** What setTimeout() was given last. */
+  get timeout(): Millis | undefined {
+    return this.#idleTimeoutMs;
   }
 
   get remoteAddress(): string | undefined {
@@ -191,6 +212,7 @@ export class Socket extends Duplex {
   /** As in node:net: 'timeout' after so long without traffic; the socket stays open. 0 turns it off. */
   setTimeout(timeoutMs: Millis, callback?: () => void): this {
     if (this.#idleTimer !== undefined) clearTimeout(this.#idleTimer);
+    this.#idleTimeoutMs = timeoutMs;
     this.#idleTimer = timeoutMs > 0 ? setTimeout(() => this.emit('timeout'), timeoutMs).unref() : undefined;
     if (callback !== undefined) {
       if (timeoutMs > 0) this.once('timeout', callback);
@@ -201,13 +223,13 @@ export class Socket extends Duplex {
 
   ref(): this {
     this.#isRef = true;
-    this.#driver?.ref();
+    if (this.#connection !== undefined) this.#driver!.refConnection(this.#connection);
     return this;
   }
 
   unref(): this {
     this.#isRef = false;
-    this.#driver?.unref();
+    if (this.#connection !== undefined) this.#driver!.unrefConnection(this.#connection);
     return this;
   }
 
@@ -256,9 +278,12 @@ export class Socket extends Duplex {
       connection.release(monotonicNow());
       this.#driver!.wake();
     }
+    const pending = this.#pendingWrite;
     this.#pendingWrite = undefined;
     this.#finalCallback = undefined;
+    pending?.callback(error ?? destroyedError());
     callback(error);
+    process.nextTick(() => this.emit('close', error !== null));
   }
 
   #continueWrite(): void {
@@ -362,13 +387,13 @@ async function open(socket: Socket, options: ConnectOptions, config: TcpConfig):
     socket: datagrams,
     endpoint,
     remote,
+    isRef: false,
     tap: options.tap,
     onEvents: () => socket.onEvents(),
     onAcceptable: () => {},
     onIdle: () => driver.close(),
   });
-  socket.attach(driver, endpoint.connect(remote, monotonicNow()));
-  if (socket.writableEnded) socket._final(() => {});
+  socket.attach(driver, endpoint.connect(remote, monotonicNow()), true);
   driver.wake();
 }
 
@@ -380,6 +405,11 @@ const CONFIG_KEYS: readonly (keyof TcpConfig)[] = [
 /** The transport's options among others. */
 export function pickConfig(options: Partial<TcpConfig>): Partial<TcpConfig> {
   return Object.fromEntries(CONFIG_KEYS.filter((key) => options[key] !== undefined).map((key) => [key, options[key]]));
+}
+
+/** For a write that was not through: its bytes are copied in part only. */
+function destroyedError(): Error {
+  return Object.assign(new Error('the socket was destroyed before the write was through'), { code: 'ERR_STREAM_DESTROYED' });
 }
 
 function toSocketAddress(address: string, port: number): SocketAddress {

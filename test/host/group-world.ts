@@ -31,7 +31,7 @@ export interface GroupWorldOptions {
 
 /** A disk in memory: what was written, and whether it was synced before it got its final name. */
 export class MemoryDisk {
-  readonly #files = new Map<string, Uint8Array>();
+  readonly #files = new Map<string, { buffer: Uint8Array; length: number }>();
   readonly #synced = new Set<string>();
   /** Set: the next operation fails with it. */
   failure: string | undefined;
@@ -44,27 +44,32 @@ export class MemoryDisk {
   }
 
   read(file: string): Uint8Array | undefined {
-    return this.#files.get(file);
+    const content = this.#files.get(file);
+    return content?.buffer.subarray(0, content.length);
   }
 
   /** Digest of the finished file; undefined when there is none that would survive a power failure. */
   sha256(): string | undefined {
-    const content = this.#files.get(FINAL_FILE);
+    const content = this.read(FINAL_FILE);
     return content === undefined || !this.#synced.has(FINAL_FILE) ? undefined : createHash('sha256').update(content).digest('hex');
   }
 
   #one(operation: DiskOperation): void {
     const content = this.#files.get(operation.file);
     if (operation.kind === 'create') {
-      this.#files.set(operation.file, new Uint8Array(0));
+      this.#files.set(operation.file, { buffer: new Uint8Array(0), length: 0 });
       return;
     }
     if (content === undefined) throw new Error(`${operation.kind}: no file ${operation.file}`);
     if (operation.kind === 'write') {
-      const grown = new Uint8Array(Math.max(content.length, operation.offset + operation.bytes.length));
-      grown.set(content);
-      grown.set(operation.bytes, operation.offset);
-      this.#files.set(operation.file, grown);
+      const end = operation.offset + operation.bytes.length;
+      if (end > content.buffer.length) {
+        const grown = new Uint8Array(end * 2);
+        grown.set(content.buffer);
+        content.buffer = grown;
+      }
+      content.buffer.set(operation.bytes, operation.offset);
+      content.length = Math.max(content.length, end);
       this.#synced.delete(operation.file);
     } else if (operation.kind === 'sync') {
       this.#synced.add(operation.file);

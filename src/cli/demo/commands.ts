@@ -29,8 +29,8 @@ export function proxyCommandLine(port: number, upstreamPort: number, network: Ne
   return ['proxy', '-l', String(port), '-u', `127.0.0.1:${upstreamPort}`, ...flags.flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]))];
 }
 
-export function sendCommandLine(ports: readonly number[], file: string, userTimeout: string): string[] {
-  return ['send', '-C', 'fixed', '--user-timeout', userTimeout, ports.map((port) => `127.0.0.1:${port}`).join(','), file];
+export function sendCommandLine(ports: readonly number[], file: string, userTimeout: string, congestion: string): string[] {
+  return ['send', '-C', congestion, '--user-timeout', userTimeout, ports.map((port) => `127.0.0.1:${port}`).join(','), file];
 }
 
 /** As typed into a shell. */

@@ -58,8 +58,9 @@ export class Player {
     return this.#bytes;
   }
 
+  /** Its last line on stderr, without the command's name. */
   get lastWords(): string {
-    return this.#stderr.at(-1) ?? 'it said nothing';
+    return this.#stderr.at(-1)?.replace(/^failmask: /, '') ?? 'it said nothing';
   }
 
   /** Resolves once its interval lines add up to `bytes`, or it has ended. */

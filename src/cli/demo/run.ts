@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { createRandom } from '../../core/random.ts';
 import { formatBytes, formatDuration } from '../../core/units.ts';
 import { makeTempDirectory } from '../../net/temp-directory.ts';
-import { textTable } from '../../report/table.ts';
+import { displayWidth, textTable } from '../../report/table.ts';
 import type { DemoArgs } from '../demo.ts';
 import { CommandError, Exit } from '../exit.ts';
 import { makePaint, Reporter, type Paint } from '../output.ts';
@@ -77,17 +77,25 @@ function reportStep(reporter: Reporter, paint: Paint, result: StepResult): void 
 }
 
 function conclude(reporter: Reporter, results: readonly StepResult[], seconds: number): void {
-  const rows = results.map(({ failure, mechanism, observation, expected, evidence }) => [
-    failure, mechanism, judge(observation), expected.verdict, evidence,
-  ]);
   const problems = results.flatMap(({ failure, observation, expected }) => {
     const problem = disagreement(observation, expected);
     return problem === undefined ? [] : [`${failure}: ${problem}`];
   });
-  reporter.result(`\n${textTable(['failure', 'mechanism', 'verdict', 'expected', 'evidence'], rows)}`);
+  reporter.result(`\n${summaryTable(results, reporter.isInteractive ? reporter.columns : Infinity)}`);
   reporter.json({ type: 'summary', seconds, steps: results.length, agrees: problems.length === 0, problems });
   if (problems.length > 0) throw new CommandError(problems.join('; '), Exit.expectationNotMet);
   reporter.result(`All verdicts are what theory says. ${seconds.toFixed(1)} s.`);
+}
+
+/** Where the table is wider than the terminal, the evidence moves below. */
+function summaryTable(results: readonly StepResult[], columns: number): string {
+  const rows = results.map(({ failure, mechanism, observation, expected, evidence }) => [
+    failure, mechanism, judge(observation), expected.verdict, evidence,
+  ]);
+  const table = textTable(['failure', 'mechanism', 'verdict', 'expected', 'evidence'], rows);
+  if (table.split('\n').every((line) => displayWidth(line) < columns)) return table;
+  const narrow = textTable(['failure', 'verdict', 'expected'], rows.map(([failure, , verdict, expected]) => [failure!, verdict!, expected!]));
+  return `${narrow}\n${rows.map(([failure, mechanism, , , evidence]) => `${failure}\n  ${mechanism}; ${evidence}\n`).join('')}`;
 }
 
 /** Random bytes, the same for the same seed on every machine. */

@@ -34,6 +34,7 @@ const PRINTED_PORT = 9000;
 /** After so long a transfer counts as hung; a run that goes well takes a few seconds. */
 const DEADLINE_MS = 60_000;
 const STATUS_INTERVAL_MS = 200;
+const DEFAULT_CONGESTION = 'fixed';
 
 /** Runs the processes of a step, tells what happens, and cleans up. */
 export class Stage {
@@ -85,26 +86,26 @@ export class Stage {
     return this.#start('proxy', proxyCommandLine(0, await upstream.port, network));
   }
 
-  async send(to: readonly Player[]): Promise<Player> {
+  async send(to: readonly Player[], congestion = DEFAULT_CONGESTION): Promise<Player> {
     const ports = await Promise.all(to.map(({ port }) => port));
-    return this.#start('send', sendCommandLine(ports, this.setting.file, this.userTimeout));
+    return this.#start('send', sendCommandLine(ports, this.setting.file, this.userTimeout, congestion));
   }
 
   /** The same lines with ports that can be typed. */
-  printedChain(network: Network): (readonly string[])[] {
+  printedChain(network: Network, congestion = DEFAULT_CONGESTION): (readonly string[])[] {
     return [
       recvCommandLine(PRINTED_PORT, 'copy'),
       proxyCommandLine(PRINTED_PORT + 1, PRINTED_PORT, network),
-      sendCommandLine([PRINTED_PORT + 1], 'FILE', this.userTimeout),
+      sendCommandLine([PRINTED_PORT + 1], 'FILE', this.userTimeout, congestion),
     ];
   }
 
-  printedGroup(members: number, network: (i: number) => Network): (readonly string[])[] {
+  printedGroup(members: number, network: (i: number) => Network, congestion = DEFAULT_CONGESTION): (readonly string[])[] {
     const numbers = Array.from({ length: members }, (_, i) => i);
     return [
       ...numbers.map((i) => memberCommandLine(PRINTED_PORT + 1 + i, `copy${i + 1}`)),
       ...numbers.map((i) => proxyCommandLine(PRINTED_PORT + 101 + i, PRINTED_PORT + 1 + i, network(i))),
-      sendCommandLine(numbers.map((i) => PRINTED_PORT + 101 + i), 'FILE', this.userTimeout),
+      sendCommandLine(numbers.map((i) => PRINTED_PORT + 101 + i), 'FILE', this.userTimeout, congestion),
     ];
   }
 
