@@ -146,6 +146,7 @@ class Receiver {
     const interrupted = this.#isInterrupted && error !== undefined;
     reportSummary(this.#reporter, {
       role: 'recv', peer, bytes, seconds, sha256: hash.digest('hex'), info: socket.info(), error: interrupted ? undefined : error, interrupted,
+      endpoint: this.#server.counters,
     });
     if (interrupted) throw new CommandError('', this.#args['keep-open'] ? Exit.done : Exit.interrupted);
     if (error !== undefined) throw error;

@@ -1,5 +1,6 @@
 import { formatBytes, formatDuration, formatRate } from '../core/units.ts';
 import type { ConnectionInfo } from '../tcp/connection.ts';
+import type { EndpointCounters } from '../tcp/endpoint.ts';
 import type { ErrorDetails } from '../tcp/errors.ts';
 import type { Reporter } from './output.ts';
 
@@ -12,6 +13,8 @@ export interface TransferSummary {
   readonly info: ConnectionInfo | undefined;
   readonly error?: Error | undefined;
   readonly interrupted?: boolean;
+  /** What the UDP socket brought that was no segment of the connection's. */
+  readonly endpoint?: Readonly<EndpointCounters> | undefined;
 }
 
 /** The last line of a transfer, or the object that says the same. */
@@ -27,9 +30,12 @@ export function reportSummary(reporter: Reporter, summary: TransferSummary): voi
     timeouts: counters?.timeouts ?? 0,
     srtt_ms: info === undefined || info.srttMs === 0 ? null : info.srttMs,
     counters: counters ?? null,
+    endpoint: summary.endpoint ?? null,
     error: error === undefined ? null : { code: (error as NodeJS.ErrnoException).code ?? null, message: error.message, details: details ?? null },
   });
   if (details !== undefined) reporter.result(describeDetails(details));
+  const drops = describeDrops(summary.endpoint);
+  if (drops !== undefined) reporter.result(drops);
   const verb = role === 'send' ? 'sent' : 'received';
   const parts = [
     `${bytes} bytes ${verb} in ${seconds.toFixed(2)} s`,
@@ -40,6 +46,20 @@ export function reportSummary(reporter: Reporter, summary: TransferSummary): voi
   ];
   const ending = error !== undefined ? 'not complete: ' : summary.interrupted === true ? 'interrupted: ' : '';
   reporter.result(ending + parts.join(', '));
+}
+
+const DROPS: readonly (readonly [keyof EndpointCounters, string])[] = [
+  ['droppedTooShort', 'too short'], ['droppedBadOffset', 'with a bad offset'], ['droppedBadOption', 'with bad options'],
+  ['droppedBadCrc', 'with a wrong CRC'], ['droppedNoCrc', 'without CRC'], ['strangers', 'of strangers'],
+];
+
+/** `dropped 12 datagrams: 10 with a wrong CRC, 2 of strangers`; undefined when nothing was. */
+export function describeDrops(counters: Readonly<EndpointCounters> | undefined): string | undefined {
+  if (counters === undefined) return undefined;
+  const parts = DROPS.filter(([name]) => counters[name] > 0);
+  if (parts.length === 0) return undefined;
+  const total = parts.reduce((sum, [name]) => sum + counters[name], 0);
+  return `dropped ${total} ${total === 1 ? 'datagram' : 'datagrams'}: ${parts.map(([name, what]) => `${counters[name]} ${what}`).join(', ')}`;
 }
 
 /** What the connection knew when it died. */

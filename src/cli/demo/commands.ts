@@ -3,7 +3,7 @@ import { spellProbability } from '../../core/units.ts';
 /** The commands of the demonstration: the same words are run, with ports of the system's choice, and printed to be repeated by hand. */
 
 export interface Network {
-  readonly seed: number;
+  readonly seed?: number;
   readonly loss?: number;
   readonly delay?: string;
   readonly duplicate?: string;
@@ -23,7 +23,7 @@ export function memberCommandLine(port: number, output: string): string[] {
 export function proxyCommandLine(port: number, upstreamPort: number, network: Network): string[] {
   const { seed, loss, delay, duplicate, reorder, corrupt, rate } = network;
   const flags: [string, string | undefined][] = [
-    ['--seed', String(seed)], ['--loss', loss === undefined ? undefined : spellProbability(loss)], ['--delay', delay],
+    ['--seed', seed === undefined ? undefined : String(seed)], ['--loss', loss === undefined ? undefined : spellProbability(loss)], ['--delay', delay],
     ['--duplicate', duplicate], ['--reorder', reorder], ['--corrupt', corrupt], ['--rate', rate],
   ];
   return ['proxy', '-l', String(port), '-u', `127.0.0.1:${upstreamPort}`, ...flags.flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]))];

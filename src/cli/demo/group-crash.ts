@@ -10,7 +10,7 @@ const K = 2;
 /** Part III: k of k+1 members are killed. The sender goes on with the rest. */
 export async function crashMaskedByGroup(stage: Stage): Promise<StepResult> {
   stage.section(`III. The same kill against a group of k+1 = ${K + 1}: ${K} of its members die`);
-  stage.showCommands([...stage.printedGroup(K + 1, (i) => slowNetwork(stage, i), SLOW_CONGESTION), `meanwhile: kill -9 ${K} of the members`]);
+  stage.showCommands([...stage.printedGroup(K + 1, slowNetwork(stage), SLOW_CONGESTION), `meanwhile: kill -9 ${K} of the members`]);
   return {
     failure: `crash of k = ${K} of ${K + 1} members`,
     mechanism: 'group: all have all the bytes',
@@ -35,7 +35,7 @@ async function groupRun(stage: Stage, kills: number): Promise<Pick<StepResult, '
   const { sha256 } = stage.setting;
   const outputs = Array.from({ length: K + 1 }, (_, i) => `copy${i + 1}`);
   const members = outputs.map((output) => stage.member(output));
-  const proxies = await Promise.all(members.map((member, i) => stage.proxy(member, slowNetwork(stage, i))));
+  const proxies = await Promise.all(members.map((member) => stage.proxy(member, slowNetwork(stage))));
   const sender = await stage.send(proxies, SLOW_CONGESTION);
   await stage.progress(sender, KILL_AT);
   const victims = members.slice(0, kills);

@@ -69,7 +69,7 @@ function reportStep(reporter: Reporter, paint: Paint, result: StepResult): void 
   const verdict = judge(observation);
   const problem = disagreement(observation, expected);
   const label = verdict === 'detected' ? 'NOT MASKED, detected' : verdict.toUpperCase();
-  reporter.info(`  ${paint(problem === undefined ? 'green' : 'red', problem === undefined ? label : `${label}: ${problem}`)}`);
+  reporter.info(`  ${paint(problem === undefined ? 'green' : 'red', problem ?? label)}`);
   reporter.json({
     type: 'step', failure: result.failure, mechanism: result.mechanism, verdict, expected: expected.verdict,
     exit_code: observation.exitCode ?? null, expected_exit_code: expected.exitCode, hits: observation.hits, evidence: result.evidence, agrees: problem === undefined,

@@ -100,11 +100,11 @@ export class Stage {
     ];
   }
 
-  printedGroup(members: number, network: (i: number) => Network, congestion = DEFAULT_CONGESTION): (readonly string[])[] {
+  printedGroup(members: number, network: Network, congestion = DEFAULT_CONGESTION): (readonly string[])[] {
     const numbers = Array.from({ length: members }, (_, i) => i);
     return [
       ...numbers.map((i) => memberCommandLine(PRINTED_PORT + 1 + i, `copy${i + 1}`)),
-      ...numbers.map((i) => proxyCommandLine(PRINTED_PORT + 101 + i, PRINTED_PORT + 1 + i, network(i))),
+      ...numbers.map((i) => proxyCommandLine(PRINTED_PORT + 101 + i, PRINTED_PORT + 1 + i, network)),
       sendCommandLine(numbers.map((i) => PRINTED_PORT + 101 + i), 'FILE', this.userTimeout, congestion),
     ];
   }

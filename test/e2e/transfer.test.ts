@@ -1,0 +1,331 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { closeSync, createReadStream, existsSync, mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { endAll, failmask, makeDirectory, type Program } from './program.ts';
+
+/** `send` and `recv` as scripts use them: files, pipes, exit codes. */
+afterEach(endAll);
+
+function randomFile(directory: string, bytes: number): { path: string; data: Buffer; sha256: string } {
+  const data = Buffer.alloc(bytes);
+  for (let i = 0, x = 1; i < bytes; i++) data[i] = (x = (x * 48_271) % 2_147_483_647) >>> 8;
+  const path = join(directory, 'input');
+  writeFileSync(path, data);
+  return { path, data, sha256: createHash('sha256').update(data).digest('hex') };
+}
+
+async function receiver(...flags: (string | number)[]): Promise<{ recv: Program; to: string }> {
+  const recv = failmask(['recv', '-p', 0, ...flags]);
+  return { recv, to: `127.0.0.1:${await recv.port()}` };
+}
+
+/** A port that was free a moment ago and that nobody listens on. */
+async function unusedPort(): Promise<number> {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  socket.close();
+  return port;
+}
+
+const codes = (...programs: Program[]): Promise<(number | null)[]> => Promise.all(programs.map((program) => program.code()));
+
+describe('a file', () => {
+  it('arrives whole: FILE.part meanwhile, FILE at the end, the same SHA-256 on both sides', async () => {
+    const directory = makeDirectory();
+    const { path, data, sha256 } = randomFile(directory, 3_000_000);
+    const output = join(directory, 'output');
+    const { recv, to } = await receiver('-o', output);
+    const send = failmask(['send', to, path]);
+    expect(await codes(send, recv)).toEqual([0, 0]);
+    expect(readFileSync(output).equals(data)).toBe(true);
+    expect(existsSync(`${output}.part`)).toBe(false);
+    const last = (program: Program): string => program.stderr.trim().split('\n').at(-1)!;
+    expect(last(send)).toMatch(new RegExp(`^3000000 bytes sent in [0-9.]+ s, .*bit/s, sha256 ${sha256}, \\d+ retransmissions, SRTT`));
+    expect(last(recv)).toMatch(new RegExp(`^3000000 bytes received in [0-9.]+ s, .*sha256 ${sha256}`));
+    expect([send.stdoutBytes, recv.stdoutBytes]).toEqual([0, 0]);
+  });
+
+  it('of no bytes is a file', async () => {
+    const directory = makeDirectory();
+    const output = join(directory, 'output');
+    const { recv, to } = await receiver('-o', output);
+    expect(await codes(failmask(['send', to, '/dev/null']), recv)).toEqual([0, 0]);
+    expect(readFileSync(output).length).toBe(0);
+  });
+
+  it('-k: one after the other, with numbers; Ctrl-C is the end that its user wanted', async () => {
+    const directory = makeDirectory();
+    const output = join(directory, 'output');
+    const { recv, to } = await receiver('-k', '-o', output);
+    for (const text of ['one', 'two', 'three']) {
+      const send = failmask(['send', to, '-', '-q'], { stdin: 'pipe' });
+      send.child.stdin!.end(text);
+      expect(await send.code()).toBe(0);
+    }
+    expect(['', '.2', '.3'].map((end) => readFileSync(output + end, 'utf8'))).toEqual(['one', 'two', 'three']);
+    recv.kill('SIGINT');
+    expect(await recv.code()).toBe(0);
+  });
+
+  it('over IPv6', async (context) => {
+    const recv = failmask(['recv', '-p', 0, '-H', '::1', '-o', '-', '-q']);
+    const port = await recv.port().catch(() => context.skip('this machine has no IPv6'));
+    const send = failmask(['send', '-6', `[::1]:${port}`, '-'], { stdin: 'pipe' });
+    send.child.stdin!.end('six');
+    expect([await send.code(), String(recv.stdout)]).toEqual([0, 'six']);
+  });
+
+  it('integrity accept and other flags of the transport', async () => {
+    const directory = makeDirectory();
+    const { path, data } = randomFile(directory, 500_000);
+    const output = join(directory, 'output');
+    const { recv, to } = await receiver('-o', output, '--integrity', 'accept', '--receive-buffer', '64KiB');
+    const send = failmask(['send', to, path, '--integrity', 'accept', '-C', 'fixed:50', '--mtu', '9000', '--send-buffer', '64KiB', '-4']);
+    expect(await codes(send, recv)).toEqual([0, 0]);
+    expect(readFileSync(output).equals(data)).toBe(true);
+  });
+});
+
+describe('pipes', () => {
+  it('stdin and stdout are byte-exact', async () => {
+    const { path, data } = randomFile(makeDirectory(), 5_000_000);
+    const { recv, to } = await receiver('-o', '-', '-q');
+    const send = failmask(['send', to], { stdin: 'pipe' });
+    createReadStream(path).pipe(send.child.stdin!);
+    expect(await codes(send, recv)).toEqual([0, 0]);
+    expect(recv.stdout.equals(data)).toBe(true);
+  });
+
+  it('with stdout and stderr redirected to files', async () => {
+    const directory = makeDirectory();
+    const { path, data, sha256 } = randomFile(directory, 1_000_000);
+    const files = ['out', 'err', 'sent'].map((name) => join(directory, name));
+    const [out, err, sent] = files.map((name) => openSync(name, 'w'));
+    const port = await unusedPort();
+    const recv = failmask(['recv', '-p', port, '-o', '-'], { stdout: out!, stderr: err! });
+    // Its words go to the file: a sender that comes too early is refused, and comes again.
+    let code: number | null = 3;
+    for (let tries = 0; code === 3 && tries < 200; tries++) code = await failmask(['send', `127.0.0.1:${port}`, path], { stderr: sent! }).code();
+    expect([code, await recv.code()]).toEqual([0, 0]);
+    for (const fd of [out!, err!, sent!]) closeSync(fd);
+    expect(readFileSync(files[0]!).equals(data)).toBe(true);
+    for (const file of [files[1]!, files[2]!]) {
+      const text = readFileSync(file, 'utf8');
+      expect(text).toContain(sha256);
+      expect(text).not.toMatch(/[\r\u001b]/);
+    }
+  });
+
+  it('a FIFO is written directly, and never renamed', async () => {
+    const directory = makeDirectory();
+    const { path, data } = randomFile(directory, 1_000_000);
+    const fifo = join(directory, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    const { recv, to } = await receiver('-o', fifo);
+    const reading = (async () => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of createReadStream(fifo)) chunks.push(chunk as Buffer);
+      return Buffer.concat(chunks);
+    })();
+    const send = failmask(['send', to, path]);
+    expect(await codes(send, recv)).toEqual([0, 0]);
+    expect((await reading).equals(data)).toBe(true);
+    expect(existsSync(`${fifo}.part`)).toBe(false);
+  });
+
+  it('a FIFO that nobody reads: Ctrl-C twice ends the receiver all the same', async () => {
+    const fifo = join(makeDirectory(), 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    const { recv, to } = await receiver('-o', fifo);
+    const send = failmask(['send', to, '-'], { stdin: 'pipe' });
+    send.write('x');
+    await recv.line(/^connection from/);
+    recv.kill('SIGINT');
+    expect(await send.code()).toBe(4);
+    recv.kill('SIGINT');
+    expect(await recv.code()).toBe(130);
+  });
+
+  it('a reader of stdout that leaves: both sides fail', async () => {
+    const { recv, to } = await receiver('-o', '-');
+    const send = failmask(['send', to, '-'], { stdin: 'pipe' });
+    send.write('first');
+    await recv.until(() => recv.stdoutBytes > 0);
+    recv.child.stdout!.destroy();
+    send.write('second');
+    expect(await codes(recv, send)).toEqual([1, 4]);
+  });
+});
+
+describe('--json', () => {
+  it('every line parses and has the documented fields', async () => {
+    const directory = makeDirectory();
+    const { path, sha256 } = randomFile(directory, 200_000);
+    const recv = failmask(['recv', '-p', 0, '-o', join(directory, 'output'), '--json']);
+    await recv.until(() => recv.stdoutBytes > 0);
+    expect(recv.objects[0]).toEqual({ type: 'listening', host: '127.0.0.1', port: expect.any(Number) });
+    const send = failmask(['send', `127.0.0.1:${recv.objects[0]!.port}`, path, '--json']);
+    expect(await codes(send, recv)).toEqual([0, 0]);
+    for (const [program, role] of [[send, 'send'], [recv, 'recv']] as const) {
+      expect(program.stderr).toBe('');
+      expect(program.summary).toMatchObject({
+        type: 'summary', role, bytes: 200_000, seconds: expect.any(Number), bits_per_second: expect.any(Number), sha256,
+        complete: true, retransmissions: expect.any(Number), srtt_ms: expect.toSatisfy((ms) => ms === null || ms >= 0), error: null,
+      });
+      for (const interval of program.objects.filter(({ type }) => type === 'interval')) {
+        expect(interval).toMatchObject({ start: expect.any(Number), end: expect.any(Number), bytes: expect.any(Number), retransmits: expect.any(Number), snd_cwnd: expect.any(Number) });
+      }
+    }
+  });
+});
+
+describe('exit codes', () => {
+  it('1: what cannot be read or written is said before anybody is connected to', async () => {
+    const directory = makeDirectory();
+    symlinkSync(join(directory, 'nowhere'), join(directory, 'dangling'));
+    for (const file of ['missing', 'dangling', '']) {
+      const send = failmask(['send', '127.0.0.1:9', join(directory, file)]);
+      expect(await send.code()).toBe(1);
+      expect(send.stderr).toMatch(/^failmask: .*(ENOENT|is a directory).*\n$/);
+    }
+    const pcap = failmask(['send', '127.0.0.1:9', '/dev/null', '--pcap', join(directory, 'no/such/file')]);
+    expect(await pcap.code()).toBe(1);
+  });
+
+  it('1: an output that cannot be opened; the sender sees a reset', async () => {
+    const directory = makeDirectory();
+    mkdirSync(join(directory, 'folder'));
+    const { recv, to } = await receiver('-o', join(directory, 'folder'));
+    expect(await codes(failmask(['send', to, '/dev/zero'], {}), recv)).toEqual([4, 1]);
+    expect(recv.stderr).toContain('is a directory');
+  });
+
+  it('1: a full disk gives the sender a non-zero exit, and leaves no file', async () => {
+    const { path } = randomFile(makeDirectory(), 300_000);
+    const { recv, to } = await receiver('-o', '/dev/full');
+    expect(await codes(failmask(['send', to, path]), recv)).toEqual([4, 1]);
+    expect(recv.stderr).toContain('ENOSPC');
+  });
+
+  it('1: the port is taken', async () => {
+    const { to } = await receiver('-o', '-');
+    const second = failmask(['recv', '-p', to.split(':')[1]!]);
+    expect(await second.code()).toBe(1);
+    expect(second.stderr).toMatch(/^failmask: .*EADDRINUSE.*\n$/);
+  });
+
+  it('2: wrong usage', async () => {
+    const wrong = [['send'], ['send', '127.0.0.1'], ['send', '127.0.0.1:9', '--user-timeout', '5'], ['recv'], ['recv', '-p', '0', '-C', 'vegas'], ['send', '127.0.0.1:9', '--integrity', 'maybe']];
+    const programs = wrong.map((args) => failmask(args));
+    expect(await codes(...programs)).toEqual(wrong.map(() => 2));
+    for (const { stderr } of programs) expect(stderr).toMatch(/^failmask: [^\n]+\n$/);
+  });
+
+  it('3: nobody listens, at once', async () => {
+    const startedAt = performance.now();
+    const send = failmask(['send', `127.0.0.1:${await unusedPort()}`, '/dev/null', '--json']);
+    expect(await send.code()).toBe(3);
+    expect(performance.now() - startedAt).toBeLessThan(1000);
+    expect(send.summary.error).toMatchObject({ code: 'ECONNREFUSED', details: { established: false } });
+  });
+
+  it('3: behind a proxy there is only silence until the connect timeout', async () => {
+    const proxy = failmask(['proxy', '-l', 0, '-u', `127.0.0.1:${await unusedPort()}`]);
+    const send = failmask(['send', `127.0.0.1:${await proxy.port()}`, '/dev/null', '--connect-timeout', '300ms', '--json']);
+    expect(await send.code()).toBe(3);
+    expect(send.summary.error).toMatchObject({ code: 'ETIMEDOUT', details: { established: false } });
+  });
+
+  it('3: a name that does not exist', async () => {
+    expect(await failmask(['send', 'nowhere.invalid:9', '/dev/null']).code()).toBe(3);
+  });
+
+  it('the receiver is killed before the file is committed: no FILE, the sender fails', async () => {
+    const output = join(makeDirectory(), 'output');
+    const { recv, to } = await receiver('-o', output);
+    const send = failmask(['send', to, '-', '--user-timeout', '500ms'], { stdin: 'pipe' });
+    send.write('x');
+    await recv.line(/^connection from/);
+    recv.kill('SIGKILL');
+    await recv.exited;
+    send.child.stdin!.end();
+    expect(await send.code()).toBe(5);
+    expect(existsSync(output)).toBe(false);
+  });
+
+  it('the sender is killed or gives up: no FILE', async () => {
+    const output = join(makeDirectory(), 'output');
+    const { recv, to } = await receiver('-o', output);
+    const send = failmask(['send', to, '/dev/zero']);
+    await recv.line(/^connection from/);
+    send.kill('SIGINT');
+    expect(await send.code()).toBe(130);
+    await recv.exited;
+    send.kill('SIGKILL');
+  });
+});
+
+describe('Ctrl-C', () => {
+  it('ends a stream in order: what was sent is delivered, exit 130', async () => {
+    const { recv, to } = await receiver('-o', '-');
+    const send = failmask(['send', to, '-'], { stdin: 'pipe' });
+    send.write('so far');
+    await recv.until(() => recv.stdoutBytes === 6);
+    send.kill('SIGINT');
+    expect(await codes(send, recv)).toEqual([130, 0]);
+    expect(send.stderr).toMatch(/interrupted: 6 bytes sent/);
+  });
+
+  it('a file that is not through does not look whole', async () => {
+    const directory = makeDirectory();
+    const { path } = randomFile(directory, 4_000_000);
+    const output = join(directory, 'output');
+    const { recv, to } = await receiver('-o', output, '--receive-buffer', '64KiB');
+    const proxy = failmask(['proxy', '-l', 0, '-u', to, '--rate', '2mbit']);
+    const send = failmask(['send', `127.0.0.1:${await proxy.port()}`, path]);
+    await recv.line(/^connection from/);
+    send.kill('SIGINT');
+    expect(await codes(send, recv)).toEqual([130, 4]);
+    expect([existsSync(output), existsSync(`${output}.part`)]).toEqual([false, false]);
+  });
+
+  it('before there is a connection', async () => {
+    const proxy = failmask(['proxy', '-l', 0, '-u', `127.0.0.1:${await unusedPort()}`]);
+    const port = await proxy.port();
+    for (const input of ['-', '/dev/null']) {
+      const send = failmask(['send', `127.0.0.1:${port}`, input, '--log', '/dev/stderr'], { stdin: 'pipe' });
+      await send.line(/SYN-SENT|"type":"send"/);
+      send.kill('SIGINT');
+      expect(await send.code()).toBe(130);
+    }
+    const recv = failmask(['recv', '-p', 0]);
+    await recv.port();
+    recv.kill('SIGINT');
+    expect(await recv.code()).toBe(130);
+  });
+
+  it('a second one ends at once', async () => {
+    const { recv, to } = await receiver('-o', '-');
+    const send = failmask(['send', to, '-'], { stdin: 'pipe' });
+    await recv.line(/^connection from/);
+    recv.kill('SIGSTOP');
+    send.write('never acknowledged');
+    send.kill('SIGINT');
+    send.kill('SIGTERM');
+    expect(await send.code()).toBe(130);
+  });
+
+  it('ends the receiver; the sender sees a reset', async () => {
+    const { recv, to } = await receiver('-o', '-');
+    const send = failmask(['send', to, '-'], { stdin: 'pipe' });
+    send.write('x');
+    await recv.until(() => recv.stdoutBytes > 0);
+    recv.kill('SIGINT');
+    expect(await codes(recv, send)).toEqual([130, 4]);
+  });
+});
