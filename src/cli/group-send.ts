@@ -47,7 +47,7 @@ export async function runGroupSend(args: SendArgs): Promise<void> {
   } finally {
     progress.stop();
     stopListening();
-    recorders.close();
+    // The recorders go on until the process ends: members that have committed are still to be said goodbye to.
   }
   report(reporter, outcome, sender.sockets, (performance.now() - startedAt) / 1000, isInterrupted);
   if (isInterrupted) throw new CommandError('', Exit.interrupted);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 
 import { formatAddress } from '../core/address.ts';
-import { openOutput, type Output } from '../net/output-file.ts';
+import { isSpecialFile, openOutput, type Output } from '../net/output-file.ts';
 import { createServer, type Server } from '../net/server.ts';
 import type { Socket } from '../net/socket.ts';
 import { CommandError, describeError, Exit } from './exit.ts';
@@ -30,8 +30,8 @@ export async function runRecv(args: RecvArgs): Promise<void> {
   try {
     await receiver.run();
   } finally {
+    // The recorders close when the process exits: a last reset is recorded, too.
     stopListening();
-    recorders.close();
   }
 }
 
@@ -99,7 +99,7 @@ class Receiver {
   async #serve(socket: Socket): Promise<void> {
     this.#current = socket;
     const peer = formatAddress({ host: socket.remoteAddress!, port: socket.remotePort! });
-    const path = this.#nextPath();
+    const path = await this.#nextPath();
     this.#reporter.info(`connection from ${peer}`);
     const hash = createHash('sha256');
     const startedAt = performance.now();
@@ -115,6 +115,7 @@ class Receiver {
     });
     let error: Error | undefined;
     let finishedAt = 0;
+    let isCommitted = false;
     let output: Output | undefined;
     // Errors of a connection that ends while the disk is busy are found below.
     let connectionError: Error | undefined;
@@ -122,23 +123,38 @@ class Receiver {
       connectionError = reason;
     });
     const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    // Whoever reads the output may never come or go on: that must not outlast the connection.
+    const gone = new AbortController();
+    let abandon: (reason: Error) => void = () => {};
+    void closed.then(() => {
+      gone.abort(connectionError ?? new Error('the connection is closed'));
+      abandon(gone.signal.reason as Error);
+    });
+    // No Promise.race: a connection's worth of them would be held until its end.
+    const unlessGone = (work: Promise<void>): Promise<void> =>
+      new Promise((resolve, reject) => {
+        abandon = reject;
+        work.then(resolve, reject);
+        if (gone.signal.aborted) reject(gone.signal.reason as Error);
+      });
     try {
-      output = await openOutput(path, process.stdout);
+      output = await openOutput(path, process.stdout, gone.signal);
       progress.start();
       for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
         hash.update(chunk);
         bytes += chunk.length;
-        await output.write(chunk);
+        await unlessGone(output.write(chunk));
       }
       finishedAt = performance.now();
-      await output.commit();
+      await unlessGone(output.commit());
+      isCommitted = true;
       socket.end();
       await closed;
       if (connectionError !== undefined) throw connectionError;
     } catch (reason) {
       error = connectionError ?? (reason as Error);
       socket.resetAndDestroy();
-      if (finishedAt === 0) await output?.discard();
+      if (!isCommitted) await output?.discard();
     }
     progress.stop();
     this.#current = undefined;
@@ -153,9 +169,9 @@ class Receiver {
   }
 
   /** FILE, FILE.2, FILE.3, …; stdout and special files stay what they are. */
-  #nextPath(): string {
+  async #nextPath(): Promise<string> {
     this.#served++;
     const { output } = this.#args;
-    return this.#served === 1 || output === '-' ? output : `${output}.${this.#served}`;
+    return this.#served === 1 || output === '-' || (await isSpecialFile(output)) ? output : `${output}.${this.#served}`;
   }
 }

@@ -5,6 +5,7 @@ import { open, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 
 import { formatAddress } from '../core/address.ts';
+import { openFifoReader } from '../net/fifo.ts';
 import { connect, type Socket } from '../net/socket.ts';
 import type { KeepAlive } from '../tcp/config.ts';
 import { CommandError, Exit } from './exit.ts';
@@ -56,8 +57,8 @@ export async function runSend(args: SendArgs): Promise<void> {
     role: 'send', peer: formatAddress({ host, port }), ...transfer.result(), error, interrupted: transfer.isInterrupted,
   });
   // TIME-WAIT goes on for a second or so, lest the peer waits in vain for the ACK of its FIN; Ctrl-C need not wait for it.
+  // What happens there is recorded, too: the recorders close when the process exits.
   stopListening();
-  recorders.close();
   if (transfer.isInterrupted) throw new CommandError('', Exit.interrupted);
   if (error !== undefined) throw error;
 }
@@ -67,6 +68,7 @@ export async function openInput(file: string): Promise<Input> {
   if (file === '-') return { stream: process.stdin, total: undefined, isFile: false };
   const status = await stat(file);
   if (status.isDirectory()) throw new Error(`${file} is a directory`);
+  if (status.isFIFO()) return { stream: openFifoReader(file), total: undefined, isFile: false };
   if (!status.isFile()) return { stream: createReadStream(file, { highWaterMark: READ_BYTES }), total: undefined, isFile: false };
   const handle = await open(file, 'r');
   return { stream: handle.createReadStream({ highWaterMark: READ_BYTES }), total: status.size, isFile: true };
@@ -96,7 +98,7 @@ class Transfer {
   async run(): Promise<void> {
     const socket = this.#socket;
     const failed = new Promise<never>((_resolve, reject) => socket.once('error', reject));
-    const closed = once(socket, 'close');
+    const closed = new Promise((resolve) => socket.once('close', resolve));
     try {
       await Promise.race([this.#copy(), failed]);
       if (!socket.destroyed) {
@@ -116,7 +118,7 @@ class Transfer {
   /** Ctrl-C: a stream ends here; a file that is not through must not look whole to the receiver. */
   interrupt(): void {
     this.isInterrupted = true;
-    if (this.#input.isFile && !this.#inputEnded) this.#socket.resetAndDestroy();
+    if (this.#socket.connecting || (this.#input.isFile && !this.#inputEnded)) this.#socket.resetAndDestroy();
     this.#input.stream.destroy();
   }
 

@@ -211,7 +211,8 @@ export class FileGroup {
       link.tick(this.#nextSerial - 1);
       if (link.silentTicks >= TICKS_TO_SILENCE) this.#expel(link, `ETIMEDOUT: nothing heard for ${this.#silenceTimeoutMs / 1000} s`, undefined, now, true);
       else if (link.stuckTicks * this.#tickMs >= this.#replyTimeoutMs) {
-        this.#expel(link, `no reply for ${this.#replyTimeoutMs / 1000} s, though its connection lives`, undefined, now, true);
+        const what = link.hasWelcome ? 'reply' : 'greeting (is it a member of a group?)';
+        this.#expel(link, `no ${what} for ${this.#replyTimeoutMs / 1000} s, though its connection lives`, undefined, now, true);
       }
     }
   }

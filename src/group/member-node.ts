@@ -79,7 +79,7 @@ export class MemberNode {
       this.#handle(connection, peer, decodeMessage(frame), now);
       if (peer.rejection !== undefined) return;
     }
-    if (peer.reader.error !== undefined) this.#protocolError(peer, peer.reader.error);
+    if (peer.reader.error !== undefined) this.#protocolError(peer, `the peer does not speak the group protocol: ${peer.reader.error}`);
   }
 
   /** Why the connection is to be ended once its output is sent; undefined as long as it is fine. */

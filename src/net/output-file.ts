@@ -3,6 +3,8 @@ import { open, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
 
+import { openFifoWriter } from './fifo.ts';
+
 /** Where received bytes go. `commit` resolves when they are safe there; until then nothing may be taken for delivered. */
 export interface Output {
   /** Resolves when more may be written. Rejects when the bytes cannot be kept (disk full, reader gone). */
@@ -39,7 +41,7 @@ class PartFile implements Output {
   }
 }
 
-/** A FIFO or a device: written directly, with its own backpressure. */
+/** A device: written directly, with its own backpressure. */
 class SpecialFile implements Output {
   readonly #file: FileHandle;
 
@@ -60,12 +62,17 @@ class SpecialFile implements Output {
   }
 }
 
-/** Standard output. */
+/** Standard output, which stays open, or a FIFO, which is closed at the end. */
 class StreamOutput implements Output {
   readonly #stream: Writable;
+  readonly #isOurs: boolean;
+  #error: Error | undefined;
 
-  constructor(stream: Writable) {
+  constructor(stream: Writable, isOurs: boolean) {
     this.#stream = stream;
+    this.#isOurs = isOurs;
+    // Standard output has a listener of the command's own.
+    if (isOurs) stream.on('error', (error) => (this.#error = error));
   }
 
   write(bytes: Uint8Array): Promise<void> {
@@ -74,21 +81,34 @@ class StreamOutput implements Output {
     });
   }
 
-  async commit(): Promise<void> {}
+  async commit(): Promise<void> {
+    if (!this.#isOurs) return;
+    if (this.#error === undefined) await new Promise<void>((resolve) => this.#stream.end(resolve));
+    if (this.#error !== undefined) throw this.#error;
+  }
 
-  async discard(): Promise<void> {}
+  async discard(): Promise<void> {
+    if (this.#isOurs) this.#stream.destroy();
+  }
 }
 
-/** Opens `path`, `-` for `stdout`. Rejects with the system's error. A FIFO waits for its reader. */
-export async function openOutput(path: string, stdout: Writable): Promise<Output> {
-  if (path === '-') return new StreamOutput(stdout);
+/** Opens `path`, `-` for `stdout`. Rejects with the system's error. A FIFO waits for its reader, until `signal` rejects with its reason. */
+export async function openOutput(path: string, stdout: Writable, signal?: AbortSignal): Promise<Output> {
+  if (path === '-') return new StreamOutput(stdout, false);
   const existing = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
   if (existing?.isDirectory()) throw new Error(`${path} is a directory`);
+  if (existing?.isFIFO()) return new StreamOutput(await openFifoWriter(path, signal), true);
   if (existing !== undefined && !existing.isFile()) return new SpecialFile(await open(path, constants.O_WRONLY));
   return new PartFile(path, await open(partPath(path), 'w'));
+}
+
+/** A FIFO or a device. False for what is not there. */
+export async function isSpecialFile(path: string): Promise<boolean> {
+  const status = await stat(path).catch(() => undefined);
+  return status !== undefined && !status.isFile() && !status.isDirectory();
 }
 
 export function partPath(path: string): string {

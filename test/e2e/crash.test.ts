@@ -40,7 +40,7 @@ describe('the receiver is killed in mid-transfer', () => {
     // By the sender's own clock, from the first byte that nobody acknowledged.
     const events = readFileSync(log, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { ms: number; type: string });
     const error = events.find(({ type }) => type === 'error')!;
-    const heard = events.findLast(({ type }) => type === 'receive')!;
+    const heard = events.filter(({ type }) => type === 'receive').at(-1)!;
     const sent = events.find(({ type, ms }) => type === 'send' && ms > heard.ms)!;
     expect(error.ms - sent.ms).toBeGreaterThanOrEqual(userTimeoutMs);
     expect(error.ms - sent.ms).toBeLessThan(userTimeoutMs * 1.05);
@@ -113,7 +113,7 @@ describe('the receiver lives', () => {
     send.child.stdin!.end();
     // Two seconds of interval lines, one a second, in which nothing moves.
     await send.until(() => send.objects.filter(({ type }) => type === 'interval').length >= 3, 'three intervals');
-    expect(send.objects.findLast(({ type }) => type === 'interval')!.bytes).toBe(0);
+    expect(send.objects.filter(({ type }) => type === 'interval').at(-1)!.bytes).toBe(0);
     recv.child.stdout!.resume();
     expect([await send.code(), await recv.code()]).toEqual([0, 0]);
     expect(recv.stdoutBytes).toBe(40 * CHUNK.length);

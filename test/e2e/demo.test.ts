@@ -73,14 +73,13 @@ describe('failmask demo', () => {
     const { child, until, ended } = start('--size', '1MiB');
     await until(({ type, text }) => type === 'event' && String(text).startsWith('without faults'));
     // The next transfer is about to run, or runs.
-    const children = await descendants(child.pid!);
-    expect(readdirSync(directory)).not.toEqual([]);
+    while (processesIn(directory).length < 3) await readdir(directory);
+    expect(readdirSync(directory).some((name) => name.startsWith('failmask-'))).toBe(true);
     child.kill(signal);
     const { code } = await ended;
     expect(code).toBe(signal === 'SIGKILL' ? null : 130);
     while ((await readdir(directory)).some((name) => name.startsWith('failmask-'))) continue;
-    for (const pid of children) while (isAlive(pid)) await readdir(directory);
-    expect(children.length).toBeGreaterThan(0);
+    while (processesIn(directory).length > 0) await readdir(directory);
   });
 
   it('refuses a network without loss', async () => {
@@ -89,31 +88,14 @@ describe('failmask demo', () => {
   });
 });
 
-/** Processes that descend from `ancestor`; waits until there is one besides the temp directory's janitor. */
-async function descendants(ancestor: number): Promise<number[]> {
-  for (;;) {
-    const found = [ancestor];
-    const parents = new Map<number, number>();
-    for (const name of await readdir('/proc')) {
-      const parent = /^\d+$/.test(name) ? statOf(Number(name))?.parent : undefined;
-      if (parent !== undefined) parents.set(Number(name), parent);
+/** Living processes that were started with `directory` as their TMPDIR: the demonstration and all that descends from it. */
+function processesIn(directory: string): number[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
+    try {
+      // A zombie, for which nobody may wait, has no environment any more.
+      return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(`TMPDIR=${directory}`);
+    } catch {
+      return false;
     }
-    for (const pid of found) for (const [child, parent] of parents) if (parent === pid) found.push(child);
-    if (found.length > 2) return found.slice(1);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  const state = statOf(pid)?.state;
-  // Nobody may wait for an orphan: a zombie is dead.
-  return state !== undefined && state !== 'Z' && state !== 'X';
-}
-
-function statOf(pid: number): { state: string; parent: number } | undefined {
-  try {
-    const [state, parent] = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
-    return { state: state!, parent: Number(parent) };
-  } catch {
-    return undefined;
-  }
+  });
 }

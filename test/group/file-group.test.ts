@@ -222,6 +222,16 @@ describe('the client of a file group', () => {
     expect(events).toEqual(['joined m0', 'joined m1', 'joined m2', 'expelled m2', 'expelled m1']);
   });
 
+  it('asks whether it is a member at all when there was no greeting', () => {
+    const group = new FileGroup({ members: ['m0'], clientId: 'c', silenceTimeoutMs: 2000, replyTimeoutMs: 1000 }, 0);
+    group.connected(0, 0);
+    for (let i = 1; group.livingCount > 0; i++) {
+      group.observe(0, i, 0);
+      group.handleTimeout(group.nextTimeout());
+    }
+    expect(group.outcome()).toMatchObject({ kind: 'lost', fates: [{ isSilent: true, reason: expect.stringContaining('is it a member of a group?') }] });
+  });
+
   it('is patient with a slow line: bytes that are acknowledged are a sign of work', () => {
     const play = new Play(1);
     play.group.write(DATA);
