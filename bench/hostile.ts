@@ -1,159 +1,150 @@
 /**
- * Hostile datagrams at `recv` and at `proxy` during a transfer, as real processes:
- * `npx tsx bench/hostile.ts [COUNT [SEED]]`, default one million. Half come from strangers, half from the live peer's own
- * address, with blind sequence numbers; half of all have a right CRC. Prints what was dropped and why, and the memory of
- * both processes; exits with 1 when a process died or a byte is wrong.
+ * Hostile datagrams at `recv` and at `proxy` during a transfer: `npx tsx bench/hostile.ts [DATAGRAMS] [SEED]`, default a
+ * million. send → relay → proxy → recv; the relay is this script. It injects towards the proxy, and so towards recv, from
+ * the very address that the live peer uses, and strangers attack both. Blind: the attacker does not see the transfer.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { Socket } from 'node:dgram';
 
-import { createRandom, type Random } from '../src/core/random.ts';
-import { bindSocket, createDatagramSocket } from '../src/net/datagram-socket.ts';
-import { superviseScript, type Child } from '../src/net/supervisor.ts';
-import { encodeInto } from '../src/wire/codec.ts';
-import { CAPABILITY_INTEGRITY } from '../src/wire/options.ts';
-import { Segment, SYN } from '../src/wire/segment.ts';
+import { createRandom } from '../src/core/random.ts';
+import { HostileDatagrams } from './hostile-datagrams.ts';
+import { BUILT_MAIN, exitCodeOf, listeningPort, onLines, residentBytes, startFailmask } from './process.ts';
 
-const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
-const STRANGERS = 8;
-const FILE_BYTES = 16 * 1024 * 1024;
-/** Sent in one go; more would only overflow the kernel's buffer. */
-const BURST = 64;
+const BATCH = 64;
+const STRANGERS = 32;
+const CHUNK = Buffer.alloc(32 * 1024);
 
-const count = Number(process.argv[2] ?? 1_000_000);
-const seed = Number(process.argv[3] ?? 1);
-
-/** One hostile datagram; `variant` says which kind, so that every kind has its share. */
-function hostileDatagram(random: Random, variant: number): Uint8Array {
-  const segment = new Segment();
-  segment.seq = random.uint32();
-  segment.ack = random.uint32();
-  segment.flags = variant & 0xff;
-  segment.window = random.below(65_536);
-  segment.hasCrc = (variant & 0x100) !== 0;
-  if (segment.hasCrc && segment.has(SYN)) segment.capabilities = CAPABILITY_INTEGRITY;
-  segment.hasTimestamps = random.chance(0.5);
-  segment.tsVal = random.uint32();
-  segment.tsEcr = random.uint32();
-  segment.payload = randomBytes(random, random.below(200));
-  segment.payloadEnd = segment.payload.length;
-  const buffer = new Uint8Array(512);
-  const datagram = buffer.slice(0, encodeInto(segment, buffer));
-  // A right CRC stays as it is; what has none is also cut short, made noise, or given options that lie about their length.
-  if (segment.hasCrc) return datagram;
-  switch (random.below(4)) {
-    case 0: return datagram.subarray(0, random.below(datagram.length));
-    case 1: return randomBytes(random, random.below(300));
-    case 2:
-      datagram[0] = (5 + random.below(11)) << 4;
-      for (let i = 12; i < Math.min(datagram.length, 52); i++) datagram[i] = random.below(256);
-      return datagram;
-    default: return datagram;
-  }
+export interface HostileOptions {
+  readonly datagrams: number;
+  readonly seed: number;
+  readonly main?: string;
+  readonly onProgress?: (sent: number) => void;
 }
 
-function randomBytes(random: Random, length: number): Uint8Array {
-  return Uint8Array.from({ length }, () => random.below(256));
+export interface HostileResult {
+  readonly exitCodes: Readonly<Record<'send' | 'recv' | 'proxy', number | null>>;
+  /** The stream came out as it went in. */
+  readonly isExact: boolean;
+  readonly bytes: number;
+  readonly seconds: number;
+  /** Hostile datagrams by way: from the live peer's address, from strangers through the proxy, from strangers to recv. */
+  readonly injected: Readonly<Record<'livePeer' | 'strangersAtProxy' | 'strangersAtRecv', number>>;
+  /** After the first tenth, and at most; bytes. */
+  readonly resident: Readonly<Record<'recv' | 'proxy', { readonly early: number; readonly peak: number }>>;
+  readonly send: Readonly<Record<string, any>>;
+  readonly proxy: Readonly<Record<string, any>>;
+  /** What recv said on stderr, its summary with the drop counters last. */
+  readonly recvLines: readonly string[];
 }
 
-async function listeningPort(child: Child): Promise<number> {
-  return new Promise((resolve, reject) => {
-    child.on('stdout', (line) => {
-      const event = JSON.parse(line) as { type?: string; port?: number };
-      if (event.type === 'listening') resolve(event.port!);
+export async function runHostile({ datagrams, seed, main = BUILT_MAIN, onProgress = () => {} }: HostileOptions): Promise<HostileResult> {
+  const recvLines: string[] = [];
+  const recv = startFailmask(main, ['recv', '-p', 0, '-o', '-', '-C', 'fixed']);
+  const received = createHash('sha256');
+  recv.stdout!.on('data', (chunk: Buffer) => received.update(chunk));
+  const recvPort = await listeningPort(recv, (line) => recvLines.push(line));
+  const proxy = startFailmask(main, ['proxy', '-l', 0, '-u', `127.0.0.1:${recvPort}`, '--json', '--seed', seed]);
+  const proxyObjects: Record<string, any>[] = [];
+  const proxyPort = await new Promise<number>((resolve) => {
+    onLines(proxy.stdout!, (line) => {
+      const object = JSON.parse(line) as Record<string, any>;
+      proxyObjects.push(object);
+      if (object['type'] === 'listening') resolve(object['port'] as number);
     });
-    void child.exited.then(() => reject(new Error('a process ended before it listened')));
   });
+
+  // The relay: `near` is the server to send, `far` the client to the proxy.
+  const [near, far, ...strangers] = await Promise.all(Array.from({ length: 2 + STRANGERS }, bound));
+  let sender: { port: number; address: string } | undefined;
+  near!.on('message', (bytes, from) => {
+    sender = from;
+    far!.send(bytes, proxyPort, '127.0.0.1');
+  });
+  far!.on('message', (bytes) => {
+    if (sender !== undefined) near!.send(bytes, sender.port, sender.address);
+  });
+
+  const send = startFailmask(main, ['send', `127.0.0.1:${near!.address().port}`, '-', '-C', 'fixed', '--json']);
+  const sendObjects: Record<string, any>[] = [];
+  onLines(send.stdout!, (line) => sendObjects.push(JSON.parse(line) as Record<string, any>));
+  const ends = { send: exitCodeOf(send), recv: exitCodeOf(recv), proxy: exitCodeOf(proxy) };
+  const startedAt = performance.now();
+  await once(far!, 'message');
+
+  const random = createRandom(seed);
+  const hostile = new HostileDatagrams(random.fork('datagrams'));
+  const ways = random.fork('ways');
+  const injected = { livePeer: 0, strangersAtProxy: 0, strangersAtRecv: 0 };
+  const sent = createHash('sha256');
+  const resident = { recv: { early: 0, peak: 0 }, proxy: { early: 0, peak: 0 } };
+  let bytes = 0;
+  let drained = true;
+  send.stdin!.on('drain', () => (drained = true));
+  const feed = (): void => {
+    for (let i = 0; i < CHUNK.length; i += 4) CHUNK.writeUInt32LE(random.uint32(), i);
+    sent.update(CHUNK);
+    bytes += CHUNK.length;
+    drained = send.stdin!.write(Buffer.from(CHUNK));
+  };
+  const inject = (): void => {
+    const datagram = hostile.next();
+    const way = ways.below(4);
+    const stranger = strangers[ways.below(STRANGERS)]!;
+    // Every second one from the live peer.
+    if (way < 2) {
+      injected.livePeer++;
+      far!.send(datagram, proxyPort, '127.0.0.1');
+    } else if (way === 2) {
+      injected.strangersAtProxy++;
+      stranger.send(datagram, proxyPort, '127.0.0.1');
+    } else {
+      injected.strangersAtRecv++;
+      stranger.send(datagram, recvPort, '127.0.0.1');
+    }
+  };
+  for (let count = 0; count < datagrams && send.exitCode === null && recv.exitCode === null;) {
+    const end = Math.min(datagrams, count + BATCH);
+    for (; count < end; count++) inject();
+    if (drained) feed();
+    if (count % (BATCH * 64) === 0 || count === datagrams) {
+      for (const [name, child] of [['recv', recv], ['proxy', proxy]] as const) {
+        const now = residentBytes(child);
+        resident[name].peak = Math.max(resident[name].peak, now);
+        if (count <= datagrams / 10 || resident[name].early === 0) resident[name].early = Math.max(resident[name].early, now);
+      }
+      onProgress(count);
+    }
+    // So slowly that the kernel's buffers do not overflow: what is dropped there attacks nobody.
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  send.stdin!.end();
+  const exitCodes = { send: await ends.send, recv: await ends.recv, proxy: null as number | null };
+  const seconds = (performance.now() - startedAt) / 1000;
+  proxy.kill('SIGINT');
+  exitCodes.proxy = await ends.proxy;
+  for (const socket of [near!, far!, ...strangers]) socket.close();
+  return {
+    exitCodes, isExact: sent.digest('hex') === received.digest('hex'), bytes, seconds, injected, resident, recvLines,
+    send: sendObjects.find(({ type }) => type === 'summary') ?? {}, proxy: proxyObjects.find(({ type }) => type === 'summary') ?? {},
+  };
 }
 
-async function openSocket(): Promise<Socket> {
-  const socket = createDatagramSocket(4);
-  await bindSocket(socket, '127.0.0.1', 0);
+async function bound(): Promise<Socket> {
+  const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 22, sendBufferSize: 1 << 22 });
+  socket.on('error', () => {});
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
   return socket;
 }
 
-function residentMiB(child: Child): number {
-  const line = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'));
-  return Math.round(Number(line?.[1] ?? 0) / 1024);
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const datagrams = Number(process.argv[2] ?? 1_000_000);
+  const seed = Number(process.argv[3] ?? 1);
+  const result = await runHostile({ datagrams, seed, onProgress: (sent) => process.stderr.write(`\r${sent} of ${datagrams}`) });
+  process.stderr.write('\n');
+  console.log(JSON.stringify(result, undefined, 2));
+  const isGood = result.isExact && result.exitCodes.send === 0 && result.exitCodes.recv === 0 && result.exitCodes.proxy === 0;
+  process.exit(isGood ? 0 : 1);
 }
-
-const directory = mkdtempSync(join(tmpdir(), 'failmask-hostile-'));
-process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
-const file = join(directory, 'file');
-const copy = join(directory, 'copy');
-const random = createRandom(seed);
-const bytes = randomBytes(random.fork('file'), FILE_BYTES);
-writeFileSync(file, bytes);
-
-const recv = superviseScript([MAIN, 'recv', '-p', '0', '-o', copy, '--json']);
-const recvSummary = new Promise<Record<string, unknown>>((resolve) => recv.on('stdout', (line) => {
-  const event = JSON.parse(line) as Record<string, unknown>;
-  if (event['type'] === 'summary') resolve(event);
-}));
-const recvPort = await listeningPort(recv);
-const proxy = superviseScript([MAIN, 'proxy', '-l', '0', '-u', `127.0.0.1:${recvPort}`, '--seed', String(seed), '--json']);
-const proxyPort = await listeningPort(proxy);
-
-// The relay owns the address from which the live peer's datagrams come: what it injects comes from there, too.
-const relayFront = await openSocket();
-const relayBack = await openSocket();
-let sender: { port: number; address: string } | undefined;
-let relayed = 0;
-relayFront.on('message', (datagram, from) => {
-  sender = from;
-  relayed++;
-  relayBack.send(datagram, proxyPort, '127.0.0.1');
-});
-relayBack.on('message', (datagram) => {
-  if (sender !== undefined) relayFront.send(datagram, sender.port, sender.address);
-});
-const strangers = await Promise.all(Array.from({ length: STRANGERS }, openSocket));
-
-// A stream that ends when the flood has ended keeps the connection alive throughout.
-const send = superviseScript([MAIN, 'send', '-C', 'fixed', '--json', `127.0.0.1:${relayFront.address().port}`, '-'], { input: await paced() });
-const peaks = { recv: 0, proxy: 0 };
-let sent = 0;
-
-/** The file, in pieces that are given out as the flood goes on. */
-async function paced(): Promise<import('node:stream').Readable> {
-  const { Readable } = await import('node:stream');
-  return Readable.from((async function* pieces() {
-    const piece = 64 * 1024;
-    for (let at = 0; at < bytes.length; at += piece) {
-      while (sent < (at / bytes.length) * count) await new Promise((resolve) => setImmediate(resolve));
-      yield bytes.subarray(at, at + piece);
-    }
-  })());
-}
-
-// Not before the live peer is known to the proxy and to recv.
-while (relayed < 10) await new Promise((resolve) => setImmediate(resolve));
-const hostile = random.fork('hostile');
-while (sent < count) {
-  for (let i = 0; i < BURST && sent < count; i++, sent++) {
-    const from = (sent & 1) === 0 ? relayBack : strangers[(sent >> 1) % STRANGERS]!;
-    from.send(hostileDatagram(hostile, sent >> 1), proxyPort, '127.0.0.1');
-  }
-  await new Promise((resolve) => setImmediate(resolve));
-  if (sent % (BURST * 256) === 0) {
-    peaks.recv = Math.max(peaks.recv, residentMiB(recv));
-    peaks.proxy = Math.max(peaks.proxy, residentMiB(proxy));
-    // Lets the victims keep up: what the kernel drops is no test.
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-const [sendExit, recvExit, summary] = await Promise.all([send.exited, recv.exited, recvSummary]);
-proxy.kill('SIGINT');
-const proxyExit = await proxy.exited;
-const digest = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex');
-const isSame = digest(readFileSync(copy)) === digest(bytes);
-console.log(JSON.stringify({
-  hostile: count, seed, sendExit, recvExit, proxyExit, sameBytes: isSame,
-  peakResidentMiB: peaks, endpoint: summary['endpoint'], connection: summary['counters'],
-}, null, 1));
-for (const socket of [relayFront, relayBack, ...strangers]) socket.close();
-process.exit(isSame && sendExit.code === 0 && recvExit.code === 0 && proxyExit.code === 0 ? 0 : 1);

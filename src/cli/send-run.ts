@@ -6,8 +6,8 @@ import type { Readable } from 'node:stream';
 
 import { formatAddress } from '../core/address.ts';
 import { openFifoReader } from '../net/fifo.ts';
+import { patience } from '../host/patience.ts';
 import { connect, type Socket } from '../net/socket.ts';
-import type { KeepAlive } from '../tcp/config.ts';
 import { CommandError, Exit } from './exit.ts';
 import { Reporter } from './output.ts';
 import { Progress } from './progress.ts';
@@ -175,9 +175,4 @@ class Transfer {
       throw new Error(`the file changed while it was sent: ${this.#bytes} bytes instead of ${total}`);
     }
   }
-}
-
-/** Probes that give up after the user timeout, but not because of some that a lossy network swallows: thirty in a row. */
-function patience(userTimeoutMs: number): KeepAlive {
-  return { idleMs: userTimeoutMs / 4, intervalMs: userTimeoutMs / 40, count: 30 };
 }

@@ -32,10 +32,11 @@ describe('the receiver is killed in mid-transfer', () => {
     send.write(CHUNK);
     send.write(CHUNK);
     expect(await send.code()).toBe(5);
-    expect(send.summary).toMatchObject({
-      complete: false, bytes: CHUNK.length,
-      error: { code: 'ETIMEDOUT', details: { established: true, bytesAcked: CHUNK.length, bytesInFlight: expect.any(Number), icmp: 'ECONNREFUSED' } },
-    });
+    expect(send.summary).toMatchObject({ complete: false, error: { code: 'ETIMEDOUT', details: { established: true, icmp: 'ECONNREFUSED' } } });
+    // The last ACK may have died with the receiver.
+    const { bytesAcked, bytesInFlight, bytesUnsent } = send.summary.error.details as Record<string, number>;
+    expect([bytesAcked! <= CHUNK.length, bytesInFlight! > 0, bytesAcked! + bytesInFlight! + bytesUnsent!]).toEqual([true, true, 3 * CHUNK.length]);
+    expect(send.summary.bytes).toBe(bytesAcked);
     expect(send.stderr).toBe(`failmask: ETIMEDOUT: no acknowledgement within the user timeout of ${userTimeoutMs} ms\n`);
     // By the sender's own clock, from the first byte that nobody acknowledged.
     const events = readFileSync(log, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { ms: number; type: string });
