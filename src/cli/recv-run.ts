@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 
 import { formatAddress } from '../core/address.ts';
+import { patience } from '../host/patience.ts';
 import { isSpecialFile, openOutput, type Output } from '../net/output-file.ts';
 import { createServer, type Server } from '../net/server.ts';
 import type { Socket } from '../net/socket.ts';
@@ -13,6 +14,9 @@ import type { RecvArgs } from './recv.ts';
 import { onInterrupt } from './signals.ts';
 import { reportSummary } from './summary.ts';
 import { transportConfig } from './transport-flags.ts';
+
+/** A sender that has fallen silent is given up after its user timeout, but not before this. */
+const MIN_PATIENCE_MS = 60_000;
 
 export async function runRecv(args: RecvArgs): Promise<void> {
   const reporter = new Reporter(args);
@@ -98,6 +102,8 @@ class Receiver {
 
   async #serve(socket: Socket): Promise<void> {
     this.#current = socket;
+    // A receiver sends nothing that could time out: without probes it would wait for a dead sender for ever.
+    if (this.#args.keepalive === undefined) socket.setKeepAlive(patience(Math.max(this.#args['user-timeout'], MIN_PATIENCE_MS)));
     const peer = formatAddress({ host: socket.remoteAddress!, port: socket.remotePort! });
     const path = await this.#nextPath();
     this.#reporter.info(`connection from ${peer}`);
@@ -116,6 +122,7 @@ class Receiver {
     let error: Error | undefined;
     let finishedAt = 0;
     let isCommitted = false;
+    let committing: Promise<void> | undefined;
     let output: Output | undefined;
     // Errors of a connection that ends while the disk is busy are found below.
     let connectionError: Error | undefined;
@@ -146,7 +153,8 @@ class Receiver {
         await unlessGone(output.write(chunk));
       }
       finishedAt = performance.now();
-      await unlessGone(output.commit());
+      committing = output.commit();
+      await unlessGone(committing);
       isCommitted = true;
       socket.end();
       await closed;
@@ -154,6 +162,8 @@ class Receiver {
     } catch (reason) {
       error = connectionError ?? (reason as Error);
       socket.resetAndDestroy();
+      // A commit that is under way goes to its end first: what it has renamed is complete.
+      await committing?.then(() => { isCommitted = true; }, () => {});
       if (!isCommitted) await output?.discard();
     }
     progress.stop();
@@ -161,7 +171,7 @@ class Receiver {
     const seconds = ((finishedAt || performance.now()) - startedAt) / 1000;
     const interrupted = this.#isInterrupted && error !== undefined;
     reportSummary(this.#reporter, {
-      role: 'recv', peer, bytes, seconds, sha256: hash.digest('hex'), info: socket.info(), error: interrupted ? undefined : error, interrupted,
+      role: 'recv', peer, bytes, seconds, sha256: error === undefined ? hash.digest('hex') : undefined, info: socket.info(), error: interrupted ? undefined : error, interrupted,
       endpoint: this.#server.counters,
     });
     if (interrupted) throw new CommandError('', this.#args['keep-open'] ? Exit.done : Exit.interrupted);

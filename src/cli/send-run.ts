@@ -39,7 +39,7 @@ export async function runSend(args: SendArgs): Promise<void> {
     ...(args.ipv4 ? { family: 4 as const } : args.ipv6 ? { family: 6 as const } : {}),
   });
   const transfer = new Transfer(socket, input, args);
-  const stopListening = onInterrupt(() => transfer.interrupt());
+  const stopListening = onInterrupt((signal) => transfer.interrupt(signal));
   const progress = new Progress({ reporter, sample: () => transfer.sample() });
   socket.once('connect', () => {
     recorders.setLocal(socket.localAddress!, socket.localPort!);
@@ -99,6 +99,8 @@ class Transfer {
     const socket = this.#socket;
     const failed = new Promise<never>((_resolve, reject) => socket.once('error', reject));
     const closed = new Promise((resolve) => socket.once('close', resolve));
+    // Read and dropped: a peer that talks back must not fill both windows.
+    socket.resume();
     try {
       await Promise.race([this.#copy(), failed]);
       if (!socket.destroyed) {
@@ -107,7 +109,6 @@ class Transfer {
         this.#finishedAt = performance.now();
         // From here on only the peer can die; nothing of ours is outstanding that would notice.
         if (!this.#hasKeepAlive) socket.setKeepAlive(patience(this.#userTimeoutMs));
-        socket.resume();
       }
       await Promise.race([closed, failed]);
     } finally {
@@ -115,10 +116,11 @@ class Transfer {
     }
   }
 
-  /** Ctrl-C: a stream ends here; a file that is not through must not look whole to the receiver. */
-  interrupt(): void {
+  /** Ctrl-C: a stream ends here, by its user's wish. A file that is not through, or a stream that others end, must not look whole to the receiver. */
+  interrupt(signal: NodeJS.Signals): void {
     this.isInterrupted = true;
-    if (this.#socket.connecting || (this.#input.isFile && !this.#inputEnded)) this.#socket.resetAndDestroy();
+    const mayEndHere = signal === 'SIGINT' && !this.#input.isFile;
+    if (this.#socket.connecting || (!mayEndHere && !this.#inputEnded)) this.#socket.resetAndDestroy();
     this.#input.stream.destroy();
   }
 
@@ -133,10 +135,11 @@ class Transfer {
     };
   }
 
-  result(): { bytes: number; seconds: number; sha256: string; info: ReturnType<Socket['info']> } {
+  result(): { bytes: number; seconds: number; sha256: string | undefined; info: ReturnType<Socket['info']> } {
     const info = this.#socket.info();
     const seconds = ((this.#finishedAt || performance.now()) - this.#startedAt) / 1000;
-    return { bytes: info?.counters.bytesAcked ?? 0, seconds, sha256: this.#hash.digest('hex'), info };
+    const bytes = info?.counters.bytesAcked ?? 0;
+    return { bytes, seconds, sha256: bytes === this.#bytes ? this.#hash.digest('hex') : undefined, info };
   }
 
   /** Resolves when the socket takes more, or is gone. */

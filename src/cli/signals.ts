@@ -6,12 +6,12 @@ const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
  * The first Ctrl-C (or SIGTERM, SIGHUP) asks `end` to finish in order; a second one ends the process at once, with a
  * RST for every connection. Returns a function that takes the handlers away again.
  */
-export function onInterrupt(end: () => void): () => void {
+export function onInterrupt(end: (signal: NodeJS.Signals) => void): () => void {
   let asked = false;
-  const handler = (): void => {
+  const handler = (signal: NodeJS.Signals): void => {
     if (asked) process.exit(Exit.interrupted);
     asked = true;
-    end();
+    end(signal);
   };
   for (const signal of SIGNALS) process.on(signal, handler);
   return () => {

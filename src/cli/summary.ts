@@ -9,7 +9,8 @@ export interface TransferSummary {
   readonly peer: string;
   readonly bytes: number;
   readonly seconds: number;
-  readonly sha256: string;
+  /** Undefined when not all that was read has arrived: the hash would be taken for that of what did. */
+  readonly sha256: string | undefined;
   readonly info: ConnectionInfo | undefined;
   readonly error?: Error | undefined;
   readonly interrupted?: boolean;
@@ -24,7 +25,7 @@ export function reportSummary(reporter: Reporter, summary: TransferSummary): voi
   const bitsPerSecond = seconds > 0 ? (bytes * 8) / seconds : 0;
   const details = detailsOf(error);
   reporter.json({
-    type: 'summary', role, peer, bytes, seconds, bits_per_second: bitsPerSecond, sha256,
+    type: 'summary', role, peer, bytes, seconds, bits_per_second: bitsPerSecond, sha256: sha256 ?? null,
     complete: error === undefined && summary.interrupted !== true,
     retransmissions: counters?.retransmissions ?? 0,
     timeouts: counters?.timeouts ?? 0,
@@ -40,7 +41,7 @@ export function reportSummary(reporter: Reporter, summary: TransferSummary): voi
   const parts = [
     `${bytes} bytes ${verb} in ${seconds.toFixed(2)} s`,
     formatRate(bitsPerSecond),
-    ...(error === undefined ? [`sha256 ${sha256}`] : []),
+    ...(error === undefined && sha256 !== undefined ? [`sha256 ${sha256}`] : []),
     `${counters?.retransmissions ?? 0} retransmissions`,
     ...(info !== undefined && info.srttMs > 0 ? [`SRTT ${formatDuration(info.srttMs)}`] : []),
   ];
@@ -65,9 +66,12 @@ export function describeDrops(counters: Readonly<EndpointCounters> | undefined):
 /** What the connection knew when it died. */
 export function describeDetails(details: ErrorDetails): string {
   const heard = Number.isFinite(details.lastHeardMs) ? `last heard ${formatDuration(details.lastHeardMs)} before` : 'never heard';
+  const circumstances = `${heard}, ${details.retransmissions} retransmissions, RTO ${formatDuration(details.rtoMs)}${details.icmp === undefined ? '' : `, ICMP said ${details.icmp}`}`;
+  // Who only receives has nothing on its way.
+  if (details.bytesAcked + details.bytesInFlight + details.bytesUnsent === 0) return `what is known: ${circumstances}`;
   return [
     `what is known: ${formatBytes(details.bytesAcked)} acknowledged, ${formatBytes(details.bytesInFlight)} sent and unanswered, ${formatBytes(details.bytesUnsent)} never sent`,
-    `               ${heard}, ${details.retransmissions} retransmissions, RTO ${formatDuration(details.rtoMs)}${details.icmp === undefined ? '' : `, ICMP said ${details.icmp}`}`,
+    `               ${circumstances}`,
   ].join('\n');
 }
 

@@ -30,7 +30,8 @@ export class SenderHost extends EndpointHost {
     super(endpoint);
     const { members, source, config = {}, ...groupOptions } = options;
     const { userTimeoutMs } = resolveConfig(config);
-    const keepAlive = config.keepAlive ?? patience(userTimeoutMs);
+    // Not the caller's: the group takes silence for death after the user timeout, so somebody has to speak by then.
+    const keepAlive = patience(userTimeoutMs);
     this.group = new FileGroup({ silenceTimeoutMs: userTimeoutMs, ...groupOptions, members: members.map(formatAddress) }, now);
     this.#connections = members.map((member) => endpoint.connect(member, now, { ...config, keepAlive }));
     this.#source = source;

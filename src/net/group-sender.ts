@@ -101,7 +101,8 @@ export class GroupSender {
   #connect(host: string, port: number, member: number, options: GroupSenderOptions, config: TcpConfig): Socket {
     const socket: Socket = connect({
       ...config,
-      keepAlive: config.keepAlive ?? patience(config.userTimeoutMs),
+      // Not the caller's: the group takes silence for death after the user timeout, so somebody has to speak by then.
+      keepAlive: patience(config.userTimeoutMs),
       host, port, allowHalfOpen: true,
       ...(options.family === undefined ? {} : { family: options.family }),
       ...(options.sink === undefined ? {} : { sink: options.sink }),

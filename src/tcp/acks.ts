@@ -112,7 +112,7 @@ export function processAck(tcb: Tcb, segment: Segment, now: Millis): boolean {
     ackSample.isInRecovery = tcb.isInRecovery;
     ackSample.rttMs = Math.max(rttMs, 0);
     tcb.controller.onAck(ackSample);
-    tcb.isWindowLimited = false;
+    if (seqGe(tcb.sndUna, tcb.limitedAt)) tcb.isWindowLimited = false;
   }
   if (acked > 0) restartTimers(tcb, now);
   return true;
@@ -185,7 +185,8 @@ export function updateSendWindow(tcb: Tcb, segment: Segment, now: Millis, hasNew
   if (tcb.sndWnd === 0) {
     if (!wasClosed) tcb.counters.zeroWindowsSeen++;
     // An answer, if only "not yet": a slow reader is not a dead one (RFC 9293, MUST-37).
-    tcb.timers.clear(USER_TIMEOUT);
+    // But nobody waits for it on behalf of an application that has gone (RFC 6429).
+    if (!tcb.isOrphan) tcb.timers.clear(USER_TIMEOUT);
     tcb.timers.clear(LOSS_PROBE);
   } else if (tcb.windowProbed) {
     onWindowOpened(tcb, now);

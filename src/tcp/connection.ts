@@ -194,7 +194,7 @@ export class Connection {
     tcb.icmp = code;
     if (tcb.state === SYN_SENT && code === 'ECONNREFUSED') tcb.fail('ECONNREFUSED', 'connection refused: nobody listens there', now);
     // Everything was delivered both ways; whoever would acknowledge our FIN has gone.
-    else if (tcb.onlyFinOutstanding) tcb.finishAndClose(now);
+    else if (code === 'ECONNREFUSED' && tcb.onlyFinOutstanding) tcb.finishAndClose(now);
     this.#onActivity(this);
   }
 

@@ -56,7 +56,7 @@ function decideData(tcb: Tcb, now: Millis, out: Segment): string | undefined {
       buildRetransmission(tcb, slot, now, out);
       return 'retransmit';
     }
-    tcb.isWindowLimited = true;
+    tcb.noteWindowLimited();
     return undefined;
   }
   tcb.pending &= ~PENDING_RETRANSMIT;
@@ -78,7 +78,7 @@ function buildNewData(tcb: Tcb, now: Millis, out: Segment): string | undefined {
   if (tcb.lastDataSentAt > 0 && tcb.outstanding === 0 && now - tcb.lastDataSentAt > tcb.rtt.rtoMs) tcb.controller.onIdle(now);
   const { inFlight } = tcb;
   if (inFlight > 0 && inFlight + size > tcb.controller.cwnd) {
-    tcb.isWindowLimited = true;
+    tcb.noteWindowLimited();
     return undefined;
   }
   if (size < full && !withFin && (tcb.pending & PENDING_OVERRIDE) === 0) {

@@ -143,8 +143,9 @@ export class Tcb {
   windowProbed = false;
   /** The application was told that the send queue is full and waits for EVENT_WRITABLE. */
   writerWaits = false;
-  /** In-flight reached cwnd since the last ACK. */
+  /** cwnd held something back, and SND.NXT when it last did: growth is judged by flights, not by single ACKs. */
   isWindowLimited = false;
+  limitedAt: Seq;
   /** ACKs do not count: they say nothing about the path's room for data (RFC 5681, 4.1). */
   lastDataSentAt: Millis = 0;
   readonly ackSample: AckSample = {
@@ -177,6 +178,7 @@ export class Tcb {
     this.sndNxt = iss;
     this.smallEnd = iss;
     this.recoveryPoint = iss;
+    this.limitedAt = iss;
     this.tsOffset = options.tsOffset;
     this.integrityOn = config.integrity === 'required';
     this.sendQueue = new SendQueue(config.sendBufferBytes);
@@ -186,6 +188,12 @@ export class Tcb {
     this.rtt = new RttEstimator(config);
     this.rack.begin(iss);
     this.controller = this.#newController();
+  }
+
+  /** cwnd holds back what could be sent. */
+  noteWindowLimited(): void {
+    this.isWindowLimited = true;
+    this.limitedAt = this.sndNxt;
   }
 
   /** Payload of a full data segment (SMSS less the options that every segment carries). */

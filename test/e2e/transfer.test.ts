@@ -176,7 +176,7 @@ describe('pipes', () => {
     const send = failmask(['send', to, '/dev/zero']);
     await recv.until(() => recv.stdoutBytes > 0);
     recv.child.stdout!.pause();
-    await send.line(/0\.00 bits\/sec/);
+    await recv.line(/ 0\.00 bits\/sec/);
     recv.kill('SIGINT');
     expect(await send.code()).toBe(4);
     // Its end comes with the end of the pipe, which is ours to read.
@@ -324,6 +324,7 @@ describe('Ctrl-C', () => {
     await recv.line(/^connection from/);
     send.kill('SIGINT');
     expect(await codes(send, recv)).toEqual([130, 4]);
+    expect(send.stderr).toMatch(/^interrupted: \d+ bytes sent(?!.*sha256)/m);
     expect([existsSync(output), existsSync(`${output}.part`)]).toEqual([false, false]);
   });
 

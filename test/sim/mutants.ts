@@ -95,7 +95,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'user timeout runs although probes are answered',
     file: 'tcp/acks.ts',
-    find: '    tcb.timers.clear(USER_TIMEOUT);\n    tcb.timers.clear(LOSS_PROBE);\n  } else if',
+    find: '    if (!tcb.isOrphan) tcb.timers.clear(USER_TIMEOUT);\n    tcb.timers.clear(LOSS_PROBE);\n  } else if',
     replace: '    tcb.timers.clear(LOSS_PROBE);\n  } else if',
   },
   {

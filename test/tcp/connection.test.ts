@@ -256,6 +256,19 @@ describe('released by its application', () => {
     o.t.out('R.', { seq: 1 });
   });
 
+  it('does not wait for ever at a closed window, though the peer answers every probe (RFC 6429)', () => {
+    const o = open();
+    o.t.call((now) => {
+      o.c.write(streamBytes(0, 1500));
+      o.c.release(now);
+    });
+    for (let second = 0; second < 120 && o.t.endpoint.connectionCount > 0; second++) {
+      if (o.t.takeAll().length > 0) o.t.in('.', { seq: 1, ack: 1, win: 0 });
+      o.t.wait(1000);
+    }
+    expect([o.t.endpoint.connectionCount, o.c.error?.code]).toEqual([0, 'ETIMEDOUT']);
+  });
+
   it('waits for the peer\'s FIN no longer than a minute', () => {
     const o = open();
     o.t.call((now) => o.c.release(now));

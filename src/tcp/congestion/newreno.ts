@@ -5,7 +5,10 @@ import type { AckSample, CongestionController, ControllerOptions } from './contr
 const MIN_SEGMENTS = 2;
 const LOSS_WINDOW_SEGMENTS = 1;
 
-/** NewReno (RFC 5681, 6582) with byte counting (RFC 3465, L = 2 segments an ACK; the whole ACK in slow start). */
+/**
+ * NewReno (RFC 5681, 6582) with byte counting (RFC 3465). Slow start counts the whole ACK, not L = 2 segments: a receiver in
+ * user space acknowledges a batch of datagrams at once, and smaller steps would slow the start to a crawl. In recovery L = 1.
+ */
 class NewReno implements CongestionController {
   readonly name = 'newreno';
   readonly pacingRate = Infinity;
@@ -32,7 +35,9 @@ class NewReno implements CongestionController {
     if (!sample.isWindowLimited || sample.ackedBytes === 0) return;
     if (this.cwnd < this.ssthresh) {
       // Slow start; after an RTO it also runs during recovery (RFC 5681, 3.1).
-      this.cwnd = Math.min(this.cwnd + sample.ackedBytes, Math.max(this.ssthresh, this.cwnd));
+      // What a hole's repair acknowledges at once had left the network long before: one segment then, no burst.
+      const growth = sample.isInRecovery ? Math.min(sample.ackedBytes, this.#smss) : sample.ackedBytes;
+      this.cwnd = Math.min(this.cwnd + growth, Math.max(this.ssthresh, this.cwnd));
       return;
     }
     this.#acked += sample.ackedBytes;

@@ -26,6 +26,13 @@ describe('NewReno (RFC 5681, RFC 6582)', () => {
     expect(controller.cwnd).toBe(80 * SMSS);
   });
 
+  it('grows by one segment, not by a burst, when one ACK covers what was repaired after a timeout (RFC 3465, L = 1)', () => {
+    const controller = newReno();
+    controller.onTimeout(0, 400 * SMSS);
+    ack(controller, 150 * SMSS, { isInRecovery: true });
+    expect(controller.cwnd).toBe(2 * SMSS);
+  });
+
   it('halves FlightSize on loss (equation 4), never below two segments', () => {
     const controller = newReno();
     controller.onLoss(0, 20 * SMSS);
