@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { formatProbability } from '../core/units.ts';
@@ -36,8 +36,8 @@ class Results {
   constructor(args: { json: boolean; quiet: boolean; out: string | undefined }) {
     this.reporter = new Reporter(args);
     this.#out = args.out;
-    // Before an hour of measuring, not after it.
-    if (args.out !== undefined) mkdirSync(args.out, { recursive: true });
+    // Before minutes of measuring, not after them.
+    if (args.out !== undefined) prepareDirectory(args.out);
   }
 
   object(object: Record<string, unknown>): void {
@@ -72,6 +72,14 @@ class Results {
     if (this.reporter.isInteractive) this.reporter.status(text.slice(0, this.reporter.columns - 1));
     else this.reporter.info(text);
   }
+}
+
+/** Makes the directory unless it is there; its parent must be. Throws the system's error when no file can be written there. */
+function prepareDirectory(path: string): void {
+  // Not `recursive`: where the system says ENOENT for want of a better word, as /proc does, Node would try for ever.
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) mkdirSync(path);
+  if (!statSync(path).isDirectory()) throw new Error(`${path} is not a directory`);
+  accessSync(path, constants.W_OK);
 }
 
 /** Child processes die with this one. */

@@ -40,7 +40,6 @@ export async function runGroupMember(args: GroupMemberArgs): Promise<void> {
     },
   });
   const { address, port } = member.address;
-  recorders.setLocal(address, port);
   reporter.info(`listening on ${formatAddress({ host: address, port })}`);
   reporter.json({ type: 'listening', host: address, port });
   const stopListening = onInterrupt(() => {

@@ -26,12 +26,7 @@ export async function runGroupSend(args: SendArgs): Promise<void> {
     members: args.to, input: input.stream, expectedBytes: input.total, connectTimeoutMs: args['connect-timeout'],
     ...(args.ipv4 ? { family: 4 as const } : args.ipv6 ? { family: 6 as const } : {}),
     ...(recorders.sink === undefined ? {} : { sink: recorders.sink }),
-    ...(tap === undefined ? {} : {
-      tapFor: (socket) => (...packet) => {
-        recorders.setLocal(socket().localAddress ?? '0.0.0.0', socket().localPort ?? 0);
-        tap(...packet);
-      },
-    }),
+    ...(tap === undefined ? {} : { tap }),
     onEvent: (event) => reportEvent(reporter, event),
   });
   let isInterrupted = false;

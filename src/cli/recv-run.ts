@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { access, constants, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 import { formatAddress } from '../core/address.ts';
 import { patience } from '../host/patience.ts';
@@ -15,11 +17,23 @@ import { onInterrupt } from './signals.ts';
 import { reportSummary } from './summary.ts';
 import { transportConfig } from './transport-flags.ts';
 
+/** A path that cannot work is told before anybody connects. Rejects with the reason. */
+async function checkOutput(path: string): Promise<void> {
+  if (path === '-') return;
+  const existing = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (existing?.isDirectory()) throw new Error(`${path} is a directory`);
+  if (existing === undefined) await access(dirname(path), constants.W_OK);
+}
+
 /** A sender that has fallen silent is given up after its user timeout, but not before this. */
 const MIN_PATIENCE_MS = 60_000;
 
 export async function runRecv(args: RecvArgs): Promise<void> {
   const reporter = new Reporter(args);
+  await checkOutput(args.output);
   const recorders = openRecorders(args, reporter);
   const server = createServer({ ...transportConfig(args), ...recorders, allowHalfOpen: true });
   const receiver = new Receiver(args, reporter, server);
@@ -28,7 +42,6 @@ export async function runRecv(args: RecvArgs): Promise<void> {
   // Rejects with the system's error when the port is taken.
   await once(server, 'listening');
   const address = server.address()!;
-  recorders.setLocal(address.address, address.port);
   reporter.info(`listening on ${formatAddress({ host: address.address, port: address.port })}`);
   reporter.json({ type: 'listening', host: address.address, port: address.port });
   try {

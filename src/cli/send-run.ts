@@ -42,7 +42,6 @@ export async function runSend(args: SendArgs): Promise<void> {
   const stopListening = onInterrupt((signal) => transfer.interrupt(signal));
   const progress = new Progress({ reporter, sample: () => transfer.sample() });
   socket.once('connect', () => {
-    recorders.setLocal(socket.localAddress!, socket.localPort!);
     reporter.info(`connected to ${formatAddress({ host: socket.remoteAddress!, port: socket.remotePort! })}`);
     progress.start();
   });
@@ -105,7 +104,8 @@ class Transfer {
       await Promise.race([this.#copy(), failed]);
       if (!socket.destroyed) {
         socket.end();
-        await Promise.race([once(socket, 'finish'), failed]);
+        // Ctrl-C while connecting closes without an error.
+        await Promise.race([once(socket, 'finish'), failed, closed]);
         this.#finishedAt = performance.now();
         // From here on only the peer can die; nothing of ours is outstanding that would notice.
         if (!this.#hasKeepAlive) socket.setKeepAlive(patience(this.#userTimeoutMs));

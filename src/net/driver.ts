@@ -20,8 +20,8 @@ const MAX_BURST = 256;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const MAX_INTERNED = 4096;
 
-/** Sees every datagram at this socket; `timeMs` is since 1970. */
-export type Tap = (isOutbound: boolean, remote: Address, datagram: Uint8Array, timeMs: number) => void;
+/** Sees every datagram at this socket, whose own address is `local`; `timeMs` is since 1970. */
+export type Tap = (isOutbound: boolean, remote: Address, datagram: Uint8Array, timeMs: number, local: Address) => void;
 
 export interface DriverOptions {
   readonly socket: DatagramSocket;
@@ -65,6 +65,7 @@ export class Driver {
   readonly #onIdle: () => void;
   readonly #interned = new Map<string, Address>();
   #lastAddress: Address | undefined;
+  #local: Address | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** When the timer was to fire. */
   #armedFor: Millis = Infinity;
@@ -156,7 +157,7 @@ export class Driver {
     if (this.#isClosed) return;
     const now = monotonicNow();
     const from = this.#remote ?? this.#intern(info);
-    this.#tap?.(false, from, datagram, performance.timeOrigin + now);
+    this.#tap?.(false, from, datagram, performance.timeOrigin + now, this.#localAddress());
     this.#receivedThisTurn++;
     this.#endpoint.receive(from, datagram, now);
     this.wake();
@@ -239,7 +240,7 @@ export class Driver {
       if (this.#isBlocked) return false;
       const transmit = this.#endpoint.poll(now);
       if (transmit === undefined) return false;
-      this.#tap?.(true, transmit.to, transmit.bytes, performance.timeOrigin + now);
+      this.#tap?.(true, transmit.to, transmit.bytes, performance.timeOrigin + now, this.#localAddress());
       if (this.#remote === undefined) socket.send(transmit.bytes, transmit.to.port, transmit.to.host, this.#onSent);
       else socket.send(transmit.bytes, this.#onSent);
       // On EAGAIN libuv keeps a pointer to the bytes: the endpoint must not write over them before they are gone.
@@ -286,6 +287,14 @@ export class Driver {
     this.#timer = undefined;
     this.wake();
   };
+
+  #localAddress(): Address {
+    if (this.#local === undefined) {
+      const { address, port } = this.#socket.address();
+      this.#local = makeAddress(address, port);
+    }
+    return this.#local;
+  }
 
   #intern(info: RemoteInfo): Address {
     const last = this.#lastAddress;

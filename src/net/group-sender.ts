@@ -23,8 +23,7 @@ export interface GroupSenderOptions extends Partial<TcpConfig> {
   readonly expectedBytes?: number | undefined;
   readonly family?: 4 | 6;
   readonly sink?: Sink;
-  /** Makes the tap of one member's socket. */
-  readonly tapFor?: (socket: () => Socket) => Tap;
+  readonly tap?: Tap;
   readonly onEvent?: (event: MemberEvent) => void;
 }
 
@@ -106,7 +105,7 @@ export class GroupSender {
       host, port, allowHalfOpen: true,
       ...(options.family === undefined ? {} : { family: options.family }),
       ...(options.sink === undefined ? {} : { sink: options.sink }),
-      ...(options.tapFor === undefined ? {} : { tap: options.tapFor(() => socket) }),
+      ...(options.tap === undefined ? {} : { tap: options.tap }),
     });
     const group = this.#group;
     const react = (happened: (now: number) => void) => (): void => {

@@ -10,7 +10,7 @@ import { nextSegment } from './output.ts';
 import {
   CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, isSynchronized, LAST_ACK, STATE_NAMES, SYN_RECEIVED, SYN_SENT, TIME_WAIT, type State,
 } from './state.ts';
-import { ORPHAN_TIMEOUT_MS, PENDING_RST, PENDING_SYN, type Tcb } from './tcb.ts';
+import { ORPHAN_TIMEOUT_MS, PENDING_RST, PENDING_RST_AT_UNA, PENDING_SYN, type Tcb } from './tcb.ts';
 import { handleTimeouts } from './timeouts.ts';
 import { CONNECT, KEEP_ALIVE, TIME_WAIT_END } from './timers.ts';
 
@@ -157,10 +157,12 @@ export class Connection {
   abort(now: Millis): void {
     const tcb = this.#tcb;
     if (tcb.state === CLOSED) return;
-    const peerKnows = (isSynchronized(tcb.state) && tcb.state !== TIME_WAIT) || tcb.state === SYN_RECEIVED;
+    const isOpen = isSynchronized(tcb.state) && tcb.state !== TIME_WAIT;
+    const isHalfOpen = tcb.state === SYN_RECEIVED;
     tcb.closeNow(now, new ConnectionError('ECONNABORTED', 'connection aborted by this side', tcb.details(now)));
     tcb.receiver.ready.clear();
-    if (peerKnows) tcb.pending = PENDING_RST;
+    if (isOpen || isHalfOpen) tcb.pending = PENDING_RST;
+    if (isOpen && tcb.outstanding > 0) tcb.pending |= PENDING_RST_AT_UNA;
     this.#onActivity(this);
   }
 

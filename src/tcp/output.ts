@@ -8,7 +8,7 @@ import { armLossProbe } from './recovery.ts';
 import { HAS_FIN, HAS_SYN } from './scoreboard.ts';
 import { canReceive, CLOSED, isSynchronized, SYN_SENT, TIME_WAIT } from './state.ts';
 import {
-  ACK_NONE, ACK_NOW, PENDING_KEEP_ALIVE, PENDING_OVERRIDE, PENDING_PROBE, PENDING_RETRANSMIT, PENDING_RST, PENDING_SYN,
+  ACK_NONE, ACK_NOW, PENDING_KEEP_ALIVE, PENDING_OVERRIDE, PENDING_PROBE, PENDING_RETRANSMIT, PENDING_RST, PENDING_RST_AT_UNA, PENDING_SYN,
   PENDING_WINDOW_PROBE, type Tcb,
 } from './tcb.ts';
 import { DELAYED_ACK, LOSS_PROBE, REORDER, RETRANSMIT, USER_TIMEOUT } from './timers.ts';
@@ -325,8 +325,11 @@ function buildSyn(tcb: Tcb, now: Millis, out: Segment): string {
 }
 
 function buildReset(tcb: Tcb, out: Segment): string {
-  tcb.pending = 0;
-  out.seq = acceptableSeq(tcb);
+  // A peer that misses something is reset by SND.UNA, any other by SND.NXT: it takes only the exact number (RFC 5961, 3.2),
+  // and whoever aborts may be gone before the challenge to a wrong one comes back.
+  const isFirst = (tcb.pending & PENDING_RST_AT_UNA) !== 0;
+  tcb.pending = isFirst ? PENDING_RST : 0;
+  out.seq = isFirst ? tcb.sndUna : acceptableSeq(tcb);
   out.ack = tcb.receiver.rcvNxt;
   out.flags = RST | ACK;
   out.hasCrc = tcb.integrityOn;

@@ -57,6 +57,8 @@ export const PENDING_KEEP_ALIVE = 16;
 export const PENDING_RETRANSMIT = 32;
 /** SWS override: data goes out though it is neither full-sized nor half the window (RFC 9293, 3.8.6.2.1). */
 export const PENDING_OVERRIDE = 64;
+/** A RST at SND.UNA before the one at SND.NXT. */
+export const PENDING_RST_AT_UNA = 128;
 
 /** When to acknowledge. */
 export const ACK_NONE = 0;
