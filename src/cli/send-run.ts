@@ -8,7 +8,7 @@ import { formatAddress } from '../core/address.ts';
 import { openFifoReader } from '../net/fifo.ts';
 import { patience } from '../host/patience.ts';
 import { connect, type Socket } from '../net/socket.ts';
-import { CommandError, Exit } from './exit.ts';
+import { Exit } from './exit.ts';
 import { Reporter } from './output.ts';
 import { Progress } from './progress.ts';
 import { openRecorders } from './recorders.ts';
@@ -39,7 +39,7 @@ export async function runSend(args: SendArgs): Promise<void> {
     ...(args.ipv4 ? { family: 4 as const } : args.ipv6 ? { family: 6 as const } : {}),
   });
   const transfer = new Transfer(socket, input, args);
-  const stopListening = onInterrupt((signal) => transfer.interrupt(signal));
+  onInterrupt((signal) => transfer.interrupt(signal));
   const progress = new Progress({ reporter, sample: () => transfer.sample() });
   socket.once('connect', () => {
     reporter.info(`connected to ${formatAddress({ host: socket.remoteAddress!, port: socket.remotePort! })}`);
@@ -55,10 +55,13 @@ export async function runSend(args: SendArgs): Promise<void> {
   reportSummary(reporter, {
     role: 'send', peer: formatAddress({ host, port }), ...transfer.result(), error, interrupted: transfer.isInterrupted,
   });
-  // TIME-WAIT goes on for a second or so, lest the peer waits in vain for the ACK of its FIN; Ctrl-C need not wait for it.
+  // TIME-WAIT goes on for a second or so, lest the peer waits in vain for the ACK of its FIN; a second Ctrl-C need not wait for it.
   // What happens there is recorded, too: the recorders close when the process exits.
-  stopListening();
-  if (transfer.isInterrupted) throw new CommandError('', Exit.interrupted);
+  if (transfer.isInterrupted) {
+    // Not at once: a peer that did not get the reset asks, and is told.
+    process.exitCode = Exit.interrupted;
+    return;
+  }
   if (error !== undefined) throw error;
 }
 

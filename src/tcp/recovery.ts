@@ -33,9 +33,17 @@ export function detectLoss(tcb: Tcb, now: Millis): void {
   }
 }
 
+/**
+ * FlightSize for the reduction, but no more than the window. RFC 5681 counts all that is not acknowledged; behind a hole
+ * that includes whole windows that the peer has SACKed long ago, and "half of it" would be more than there was.
+ */
+function flightForController(tcb: Tcb): number {
+  return Math.min(tcb.outstanding, tcb.controller.cwnd);
+}
+
 /** RFC 5681, 3.2: the window is reduced once, and the first lost segment goes out at once. */
 export function enterFastRecovery(tcb: Tcb, now: Millis): void {
-  tcb.controller.onLoss(now, tcb.outstanding);
+  tcb.controller.onLoss(now, flightForController(tcb));
   tcb.counters.fastRecoveries++;
   enter(tcb, FAST_RECOVERY, now);
 }
@@ -53,7 +61,7 @@ export function onRetransmissionTimeout(tcb: Tcb, now: Millis): void {
     scoreboard.markLostOlderThan(0, now);
     tcb.dupAcks = 0;
   }
-  if (tcb.recovery !== RTO_RECOVERY) tcb.controller.onTimeout(now, tcb.outstanding);
+  if (tcb.recovery !== RTO_RECOVERY) tcb.controller.onTimeout(now, flightForController(tcb));
   tcb.counters.timeouts++;
   tcb.rtt.backOff();
   tcb.sink?.emit(now, { type: 'timeout', connection: tcb.name, rtoMs: tcb.rtt.rtoMs });

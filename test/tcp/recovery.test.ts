@@ -258,6 +258,23 @@ describe('TLP (RFC 8985, section 7)', () => {
 });
 
 describe('RTO recovery (RFC 6298; RFC 8985, 6.3)', () => {
+  it('a timeout halves the window, not what was SACKed behind the hole in the meantime', () => {
+    const o = open();
+    write(o, 100_000);
+    let right = 10_001;
+    o.t.takeAll();
+    for (let round = 0; round < 4; round++) {
+      o.t.wait(50);
+      o.t.in('.', { seq: 1, ack: 1, sack: [[1001, right]] });
+      const sent = o.t.takeAll();
+      right = Math.max(right, ...sent.map((out) => out.seq + out.data.length));
+    }
+    const { cwndBytes } = o.c.info();
+    expect(right).toBeGreaterThan(1 + 3 * cwndBytes);
+    for (let ms = 0; ms < 5000 && o.c.counters.timeouts === 0; ms += 10) o.t.wait(10);
+    expect(o.c.info().ssthreshBytes).toBeLessThanOrEqual(Math.max(cwndBytes / 2, 2000));
+  });
+
   it('slow start counts every ACK of a batch that one poll follows, not only the first', () => {
     const o = open();
     write(o, 100_000);
