@@ -1,92 +1,16 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { PassThrough, Readable, type Duplex } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { atEnd, cleanUp, collect, pattern, record, until } from './loopback.ts';
-
-/** What node:net's Socket and ours have in common: what people write programs against. */
-export interface StreamSocket extends Duplex {
-  readonly connecting: boolean;
-  readonly pending: boolean;
-  readonly readyState: string;
-  readonly bytesRead: number;
-  readonly bytesWritten: number;
-  readonly timeout?: number | undefined;
-  readonly remoteAddress?: string | undefined;
-  readonly remotePort?: number | undefined;
-  readonly remoteFamily?: string | undefined;
-  readonly localAddress?: string | undefined;
-  readonly localPort?: number | undefined;
-  address(): unknown;
-  setNoDelay(noDelay?: boolean): this;
-  setKeepAlive(enable?: boolean, initialDelayMs?: number): this;
-  setTimeout(ms: number, callback?: () => void): this;
-  ref(): this;
-  unref(): this;
-  destroySoon(): void;
-  resetAndDestroy(): this;
-}
-
-export interface StreamServer extends NodeJS.EventEmitter {
-  readonly listening: boolean;
-  maxConnections: number;
-  listen(...args: unknown[]): this;
-  address(): unknown;
-  close(callback?: (error?: Error) => void): this;
-  getConnections(callback: (error: Error | null, count: number) => void): unknown;
-  ref(): this;
-  unref(): this;
-}
-
-interface Options {
-  allowHalfOpen?: boolean;
-}
-
-export interface SocketApi {
-  readonly name: string;
-  connect(options: Options & { port: number; host: string; signal?: AbortSignal }, onConnect?: () => void): StreamSocket;
-  createServer(options: Options, onConnection?: (socket: StreamSocket) => void): StreamServer;
-}
+import { cleanUp, collect, pattern, record, until } from './loopback.ts';
+import { closeOf, codeOf, toolsOf, type SocketApi, type StreamSocket } from './socket-api.ts';
 
 const EVENTS = ['connect', 'ready', 'data', 'end', 'finish', 'close'];
-const codeOf = (error: unknown): unknown => (error as NodeJS.ErrnoException | null | undefined)?.code;
 
-/** events.once would take an error before it for a failure. */
-const closeOf = (socket: StreamSocket): Promise<unknown[]> => new Promise((resolve) => socket.once('close', (...args: unknown[]) => resolve(args)));
-
-/** The behaviour that programs written for node:net rely on. */
+/** The behaviour of a connection that programs written for node:net rely on. */
 export function describeSockets(api: SocketApi): void {
-  async function listen(options: Options = {}, host = '127.0.0.1'): Promise<{ server: StreamServer; port: number; sockets: StreamSocket[] }> {
-    const sockets: StreamSocket[] = [];
-    const server = api.createServer(options, (socket) => {
-      socket.on('error', () => {});
-      sockets.push(socket);
-    });
-    server.listen(0, host);
-    await once(server, 'listening');
-    atEnd(() => {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-    });
-    return { server, port: (server.address() as AddressInfo).port, sockets };
-  }
-
-  function open(port: number, options: Options & { host?: string; signal?: AbortSignal } = {}): StreamSocket {
-    const socket = api.connect({ host: '127.0.0.1', ...options, port });
-    socket.on('error', () => {});
-    atEnd(() => {
-      socket.destroy();
-    });
-    return socket;
-  }
-
-  async function openPair(options: Options = {}): Promise<{ client: StreamSocket; peer: StreamSocket; server: StreamServer }> {
-    const { server, port, sockets } = await listen(options);
-    const client = open(port, options);
-    await Promise.all([once(client, 'connect'), once(server, 'connection')]);
-    return { client, peer: sockets[0]!, server };
-  }
+  const { listen, open, openPair } = toolsOf(api);
 
   describe(`${api.name}: a connection`, () => {
     afterEach(cleanUp);
@@ -438,132 +362,6 @@ export function describeSockets(api: SocketApi): void {
         else client.destroy();
       }
       expect(server.unref().ref()).toBe(server);
-    });
-  });
-
-  describe(`${api.name}: a server`, () => {
-    afterEach(cleanUp);
-
-    it('serves 200 connections at once', async () => {
-      const { server, port } = await listen();
-      server.on('connection', (peer: StreamSocket) => peer.pipe(peer));
-      const echoes = await Promise.all(
-        [...Array(200).keys()].map(async (i) => {
-          const client = open(port);
-          client.end(`I am ${i}. `.repeat(500));
-          return String(await collect(client));
-        }),
-      );
-      expect(echoes).toEqual([...Array(200).keys()].map((i) => `I am ${i}. `.repeat(500)));
-    });
-
-    it('counts its connections', async () => {
-      const { server, port } = await listen();
-      const count = (): Promise<number> => new Promise((resolve) => server.getConnections((_error, n) => resolve(n)));
-      expect(await count()).toBe(0);
-      const clients = [open(port), open(port)];
-      await until(() => clients.every((client) => !client.connecting));
-      let n = 0;
-      // Both are known to the server soon after the clients know it.
-      const poll = (wanted: number): Promise<void> => until(() => (void count().then((got) => (n = got)), n === wanted));
-      await poll(2);
-      clients[0]!.destroy();
-      await poll(1);
-    });
-
-    it('close(): refuses new connections, lets the old ones live, and closes after them', async () => {
-      const { client, peer, server } = await openPair();
-      const { port } = server.address() as AddressInfo;
-      let closed = 0;
-      server.close(() => closed++);
-      expect(server.listening).toBe(false);
-      const late = open(port);
-      const refused = once(late, 'error');
-      expect((await refused).map(codeOf)).toEqual(['ECONNREFUSED']);
-      client.write('still here');
-      expect(String((await once(peer, 'data'))[0])).toBe('still here');
-      expect(closed).toBe(0);
-      client.end();
-      client.resume();
-      await once(server, 'close');
-      expect([closed, server.address()]).toEqual([1, null]);
-    });
-
-    it('close() when it does not listen', async () => {
-      const server = api.createServer({});
-      const error = await new Promise((resolve) => server.close(resolve));
-      expect(codeOf(error)).toBe('ERR_SERVER_NOT_RUNNING');
-    });
-
-    it('close() right after listen()', async () => {
-      const server = api.createServer({});
-      server.listen(0, '127.0.0.1');
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-      expect(server.listening).toBe(false);
-    });
-
-    it('cannot listen twice, but again after it was closed', async () => {
-      const { server } = await listen();
-      expect(() => server.listen(0)).toThrow(expect.objectContaining({ code: 'ERR_SERVER_ALREADY_LISTEN' }));
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      const client = open((server.address() as AddressInfo).port);
-      await once(client, 'connect');
-    });
-
-    it('a port in use: EADDRINUSE, and another try is possible', async () => {
-      const { port } = await listen();
-      const server = api.createServer({});
-      server.listen(port, '127.0.0.1');
-      expect((await once(server, 'error')).map(codeOf)).toEqual(['EADDRINUSE']);
-      expect(server.listening).toBe(false);
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      server.close();
-    });
-
-    it('takes a callback, a port alone, or an object', async () => {
-      for (const args of [[0], [0, '127.0.0.1'], [{ port: 0, host: '127.0.0.1' }], [{ port: 0, host: '127.0.0.1', backlog: 5 }], []]) {
-        const server = api.createServer({});
-        await new Promise<void>((resolve) => server.listen(...args, () => resolve()));
-        expect((server.address() as AddressInfo).port).toBeGreaterThan(0);
-        await new Promise<void>((resolve) => server.close(() => resolve()));
-      }
-    });
-
-    it('maxConnections: one more is dropped, and said', async () => {
-      const { server, port, sockets } = await listen();
-      server.maxConnections = 1;
-      const first = open(port);
-      await Promise.all([once(first, 'connect'), once(server, 'connection')]);
-      const dropped = once(server, 'drop');
-      const second = open(port);
-      second.resume();
-      await Promise.all([closeOf(second), dropped]);
-      expect(sockets.length).toBe(1);
-      first.destroy();
-      await until(() => sockets[0]!.closed || (sockets[0]!.resume(), false));
-      const third = open(port);
-      await Promise.all([once(third, 'connect'), once(server, 'connection')]);
-      expect(sockets.length).toBe(2);
-    });
-
-    it('IPv6', async (context) => {
-      let v6;
-      try {
-        v6 = await listen({}, '::1');
-      } catch (error) {
-        if (codeOf(error) === 'EADDRNOTAVAIL') context.skip('this machine has no IPv6');
-        throw error;
-      }
-      const client = open(v6.port, { host: '::1' });
-      v6.server.on('connection', (peer: StreamSocket) => peer.pipe(peer));
-      await once(client, 'connect');
-      expect([client.remoteAddress, client.remoteFamily]).toEqual(['::1', 'IPv6']);
-      client.end('six');
-      expect(String(await collect(client))).toBe('six');
-      expect(v6.server.address()).toEqual({ address: '::1', family: 'IPv6', port: v6.port });
     });
   });
 }
