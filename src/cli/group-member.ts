@@ -7,7 +7,7 @@ import type { Socket } from '../net/socket.ts';
 import { CommandError, Exit } from './exit.ts';
 import type { GroupMemberArgs } from './group.ts';
 import { Reporter } from './output.ts';
-import { Progress } from './progress.ts';
+import { Progress, sampleOf } from './progress.ts';
 import { openRecorders } from './recorders.ts';
 import { onInterrupt } from './signals.ts';
 import { reportSummary } from './summary.ts';
@@ -33,11 +33,7 @@ export async function runGroupMember(args: GroupMemberArgs): Promise<void> {
   });
   const progress = new Progress({
     reporter,
-    sample: () => {
-      const info = socket?.info();
-      const srttMs = info === undefined || info.srttMs === 0 ? undefined : info.srttMs;
-      return { bytes: member.bytes, retransmissions: info?.counters.retransmissions ?? 0, cwndBytes: info?.cwndBytes ?? 0, srttMs };
-    },
+    sample: () => sampleOf(socket?.info(), member.bytes),
   });
   const { address, port } = member.address;
   reporter.info(`listening on ${formatAddress({ host: address, port })}`);

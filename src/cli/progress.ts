@@ -1,4 +1,5 @@
 import { formatBytes, formatDuration, formatRate } from '../core/units.ts';
+import type { ConnectionInfo } from '../tcp/connection.ts';
 import type { Reporter } from './output.ts';
 
 /** What a connection knows at one moment; counters grow from 0. */
@@ -10,6 +11,17 @@ export interface ProgressSample {
   readonly cwndBytes: number;
   /** Undefined before the first measurement. */
   readonly srttMs?: number | undefined;
+}
+
+/** A connection's own numbers, which are there once it is begun, with the `bytes` that its command counts. */
+export function sampleOf(info: ConnectionInfo | undefined, bytes: number, total?: number): ProgressSample {
+  return {
+    bytes,
+    total,
+    retransmissions: info?.counters.retransmissions ?? 0,
+    cwndBytes: info?.cwndBytes ?? 0,
+    srttMs: info === undefined || info.srttMs === 0 ? undefined : info.srttMs,
+  };
 }
 
 /** The clock and the timer, so that tests need none. `every` returns a function that stops it. */

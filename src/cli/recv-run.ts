@@ -10,7 +10,7 @@ import { createServer, type Server } from '../net/server.ts';
 import type { Socket } from '../net/socket.ts';
 import { CommandError, describeError, Exit } from './exit.ts';
 import { Reporter } from './output.ts';
-import { Progress } from './progress.ts';
+import { Progress, sampleOf } from './progress.ts';
 import { openRecorders } from './recorders.ts';
 import type { RecvArgs } from './recv.ts';
 import { onInterrupt } from './signals.ts';
@@ -126,11 +126,7 @@ class Receiver {
     const progress = new Progress({
       reporter: this.#reporter,
       id: this.#served,
-      sample: () => {
-        const info = socket.info();
-        const srttMs = info === undefined || info.srttMs === 0 ? undefined : info.srttMs;
-        return { bytes, retransmissions: info?.counters.retransmissions ?? 0, cwndBytes: info?.cwndBytes ?? 0, srttMs };
-      },
+      sample: () => sampleOf(socket.info(), bytes),
     });
     let error: Error | undefined;
     let finishedAt = 0;

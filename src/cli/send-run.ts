@@ -10,7 +10,7 @@ import { patience } from '../host/patience.ts';
 import { connect, type Socket } from '../net/socket.ts';
 import { Exit } from './exit.ts';
 import { Reporter } from './output.ts';
-import { Progress } from './progress.ts';
+import { Progress, sampleOf, type ProgressSample } from './progress.ts';
 import { openRecorders } from './recorders.ts';
 import type { SendArgs } from './send.ts';
 import { onInterrupt } from './signals.ts';
@@ -127,15 +127,9 @@ class Transfer {
     this.#input.stream.destroy();
   }
 
-  sample(): { bytes: number; total: number | undefined; retransmissions: number; cwndBytes: number; srttMs: number | undefined } {
+  sample(): ProgressSample {
     const info = this.#socket.info();
-    return {
-      bytes: info?.counters.bytesAcked ?? 0,
-      total: this.#input.total,
-      retransmissions: info?.counters.retransmissions ?? 0,
-      cwndBytes: info?.cwndBytes ?? 0,
-      srttMs: info === undefined || info.srttMs === 0 ? undefined : info.srttMs,
-    };
+    return sampleOf(info, info?.counters.bytesAcked ?? 0, this.#input.total);
   }
 
   result(): { bytes: number; seconds: number; sha256: string | undefined; info: ReturnType<Socket['info']> } {
