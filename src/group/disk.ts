@@ -6,7 +6,12 @@ export type DiskOperation =
   /** An empty file, whatever was there before. */
   | { readonly kind: 'create'; readonly file: string }
   | { readonly kind: 'write'; readonly file: string; readonly offset: number; readonly bytes: Uint8Array }
+  /** Cuts the file to so many bytes. */
+  | { readonly kind: 'truncate'; readonly file: string; readonly lengthBytes: number }
   /** Returns when the file's content survives a power failure. */
   | { readonly kind: 'sync'; readonly file: string }
   /** Atomic, and returns when the directory survives a power failure, too. */
   | { readonly kind: 'rename'; readonly file: string; readonly to: string };
+
+/** The whole content of a file when a replica begins; undefined when there is none. */
+export type ReadFile = (file: string) => Uint8Array | undefined;

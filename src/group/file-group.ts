@@ -69,7 +69,7 @@ export class FileGroup {
   constructor(options: FileGroupOptions, now: Millis) {
     const { members, clientId, clusterId = DEFAULT_CLUSTER_ID } = options;
     if (members.length === 0) throw new RangeError('a group needs a member');
-    const hello = encodeMessage({ kind: 'hello', version: PROTOCOL_VERSION, clusterId, senderId: clientId });
+    const hello = encodeMessage({ kind: 'hello', version: PROTOCOL_VERSION, clusterId, from: 'client', senderId: clientId });
     this.#links = members.map((name) => new MemberLink(name, clientId, clusterId, hello));
     this.#clientId = clientId;
     this.#windowBytes = options.windowBytes ?? DEFAULT_WINDOW_BYTES;
@@ -238,7 +238,7 @@ export class FileGroup {
   #push(operation: FileOperation): void {
     const serial = this.#nextSerial++;
     const frame = encodeMessage({
-      kind: 'request', clientId: this.#clientId, serial, acknowledged: this.#firstSerial - 1, operation: encodeFileOperation(operation),
+      kind: 'request', clientId: this.#clientId, serial, acknowledged: this.#firstSerial - 1, isStale: false, operation: encodeFileOperation(operation),
     });
     this.#entries.push({ serial, frame, kind: operation.kind, offset: this.#bytes, digest: this.#hash.copy().digest() });
   }

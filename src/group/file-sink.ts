@@ -59,6 +59,15 @@ export class FileSink implements StateMachine {
     return operation.kind === 'append' ? this.#append(operation) : this.#commit(operation);
   }
 
+  /** Nobody reads from a sink. */
+  isReadOnly(_operation: Uint8Array): boolean {
+    return false;
+  }
+
+  query(_operation: Uint8Array): Reply {
+    return this.#reply('refused', 'a sink is not read from');
+  }
+
   takeWrites(): readonly DiskOperation[] {
     const writes = this.#writes;
     this.#writes = [];

@@ -1,23 +1,28 @@
-import { ByteReader, ByteWriter } from './byte-codec.ts';
+import { ByteReader, ByteWriter, decodeText, encodeText } from './byte-codec.ts';
 import { encodeFrame } from './framing.ts';
 import { STATUSES, type Reply } from './state-machine.ts';
 
 /** Messages between clients and members, and among members. One frame holds one message; its first byte is its kind. */
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 /** "FMGR": whoever speaks something else is told apart at once. */
 const MAGIC = 0x464d4752;
 
+/** Their order is their number on the wire. */
+const SENDERS = ['client', 'member'] as const;
 const MAX_NAME_BYTES = 64;
 const MAX_DIGEST_BYTES = 64;
 export const MAX_REASON_BYTES = 512;
+const MAX_STATUS_BYTES = 64 * 1024;
 
 /** The first message on a connection, from the side that opened it. */
 export interface Hello {
   readonly kind: 'hello';
   readonly version: number;
   readonly clusterId: string;
-  /** The client, unique among all that ever spoke to this cluster. */
+  /** A client sends requests and hears replies; a member says what its protocol wants said, and hears nothing on this connection. */
+  readonly from: (typeof SENDERS)[number];
+  /** The client, unique among all that ever spoke to this cluster, or the member's id. */
   readonly senderId: string;
 }
 
@@ -43,7 +48,9 @@ export interface Request {
   readonly serial: number;
   /** The client has the replies up to this serial: they need not be kept. */
   readonly acknowledged: number;
-  /** For the state machine. */
+  /** A read that may be answered from what this member has, however old. */
+  readonly isStale: boolean;
+  /** For the state machine. Empty with serial 0: a session shall be opened, see Sessions. */
   readonly operation: Uint8Array;
 }
 
@@ -54,7 +61,24 @@ export interface ReplyMessage {
   readonly reply: Reply;
 }
 
-export type Message = Hello | Welcome | Reject | Request | ReplyMessage;
+/** What one member's protocol says to another's. */
+export interface PeerMessage {
+  readonly kind: 'peer';
+  readonly body: Uint8Array;
+}
+
+/** Asks a member how it is. */
+export interface StatusRequest {
+  readonly kind: 'status-request';
+}
+
+/** A ReplicaStatus in JSON. */
+export interface StatusReply {
+  readonly kind: 'status';
+  readonly json: string;
+}
+
+export type Message = Hello | Welcome | Reject | Request | ReplyMessage | PeerMessage | StatusRequest | StatusReply;
 
 /** Bytes that are no message. */
 export interface ProtocolError {
@@ -62,14 +86,14 @@ export interface ProtocolError {
   readonly reason: string;
 }
 
-const KIND = { hello: 1, welcome: 2, reject: 3, request: 4, reply: 5 } as const;
+const KIND = { hello: 1, welcome: 2, reject: 3, request: 4, reply: 5, peer: 6, 'status-request': 7, status: 8 } as const;
 
 /** The message in its frame, ready for a stream. Throws RangeError for fields that are too long: the caller's mistake. */
 export function encodeMessage(message: Message): Uint8Array {
-  const writer = new ByteWriter(message.kind === 'request' ? message.operation.length + 128 : 256).u8(KIND[message.kind]);
+  const writer = new ByteWriter(256 + payloadBytes(message)).u8(KIND[message.kind]);
   switch (message.kind) {
     case 'hello':
-      writer.u32(MAGIC).u16(message.version).text(message.clusterId).text(message.senderId);
+      writer.u32(MAGIC).u16(message.version).text(message.clusterId).text(message.senderId).u8(SENDERS.indexOf(message.from));
       break;
     case 'welcome':
       writer.u32(MAGIC).u16(message.version).text(message.clusterId).text(message.memberId);
@@ -78,14 +102,28 @@ export function encodeMessage(message: Message): Uint8Array {
       writer.text(message.reason);
       break;
     case 'request':
-      writer.text(message.clientId).u53(message.serial).u53(message.acknowledged).raw(message.operation);
+      writer.text(message.clientId).u53(message.serial).u53(message.acknowledged).u8(message.isStale ? 1 : 0).raw(message.operation);
       break;
     case 'reply':
       writer.text(message.clientId).u53(message.serial).u8(STATUSES.indexOf(message.reply.status)).u53(message.reply.offset)
         .block(message.reply.digest).raw(message.reply.body);
       break;
+    case 'peer':
+      writer.raw(message.body);
+      break;
+    case 'status-request':
+      break;
+    case 'status':
+      writer.raw(encodeText(message.json, MAX_STATUS_BYTES));
+      break;
   }
   return encodeFrame(writer.finish());
+}
+
+function payloadBytes(message: Message): number {
+  if (message.kind === 'request') return message.operation.length;
+  if (message.kind === 'reply') return message.reply.body.length;
+  return message.kind === 'peer' ? message.body.length : 0;
 }
 
 /** Reads what a frame holds. Never throws; the result shares memory with `bytes`. */
@@ -106,14 +144,20 @@ function decodeBody(kind: number, reader: ByteReader): Message | ProtocolError |
       const version = reader.u16();
       const clusterId = reader.text(MAX_NAME_BYTES);
       const id = reader.text(MAX_NAME_BYTES);
-      // Later versions may say more: the version is checked before the rest.
+      if (kind === KIND.welcome) {
+        if (version !== PROTOCOL_VERSION) reader.rest();
+        return { kind: 'welcome', version, clusterId, memberId: id };
+      }
+      // Other versions may say other things: the version is checked before the rest.
+      const from = version === PROTOCOL_VERSION ? SENDERS[reader.u8()] : 'client';
       if (version !== PROTOCOL_VERSION) reader.rest();
-      return kind === KIND.hello ? { kind: 'hello', version, clusterId, senderId: id } : { kind: 'welcome', version, clusterId, memberId: id };
+      if (from === undefined) return { kind: 'protocol-error', reason: 'a hello comes from neither a client nor a member' };
+      return { kind: 'hello', version, clusterId, from, senderId: id };
     }
     case KIND.reject:
       return { kind: 'reject', reason: reader.text(MAX_REASON_BYTES) };
     case KIND.request:
-      return { kind: 'request', clientId: reader.text(MAX_NAME_BYTES), serial: reader.u53(), acknowledged: reader.u53(), operation: reader.rest() };
+      return { kind: 'request', clientId: reader.text(MAX_NAME_BYTES), serial: reader.u53(), acknowledged: reader.u53(), isStale: reader.u8() !== 0, operation: reader.rest() };
     case KIND.reply: {
       const clientId = reader.text(MAX_NAME_BYTES);
       const serial = reader.u53();
@@ -124,6 +168,12 @@ function decodeBody(kind: number, reader: ByteReader): Message | ProtocolError |
       if (status === undefined) return { kind: 'protocol-error', reason: 'a reply has an unknown status' };
       return { kind: 'reply', clientId, serial, reply: { status, offset, digest, body } };
     }
+    case KIND.peer:
+      return { kind: 'peer', body: reader.rest() };
+    case KIND['status-request']:
+      return { kind: 'status-request' };
+    case KIND.status:
+      return { kind: 'status', json: decodeText(reader.rest()) };
     default:
       return undefined;
   }

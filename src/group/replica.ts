@@ -1,6 +1,6 @@
 import type { Millis } from '../core/machine.ts';
 import type { DiskOperation } from './disk.ts';
-import type { Message, ReplyMessage, Request } from './message.ts';
+import type { ReplyMessage, Request } from './message.ts';
 
 /**
  * group: replication above the transport. Wire messages and framing, state machines that can be replicated, replicas as
@@ -12,13 +12,27 @@ import type { Message, ReplyMessage, Request } from './message.ts';
 /** Names one life of a member: one that restarts without its disk is another member, with another name. */
 export type ReplicaId = string;
 
-/** What a replica is now. Grows with the protocols; `failed` is for good. */
-export type Role = 'member' | 'failed';
+/** What a replica is now; `failed` is for good. */
+export type Role =
+  /** One of equals. */
+  | 'member'
+  /** Raft. A learner has no vote yet. */
+  | 'learner' | 'follower' | 'pre-candidate' | 'candidate' | 'leader'
+  /** View-based multicast: the first of the view, the others, and whoever is in no view. */
+  | 'primary' | 'backup' | 'outside'
+  | 'failed';
 
-/** A message for another replica. */
+/** A message for another replica, in the words of their protocol. May be lost, doubled, or overtaken. */
 export interface Envelope {
   readonly to: ReplicaId;
-  readonly message: Message;
+  readonly body: Uint8Array;
+}
+
+/** Somebody whom a replica talks to, and where to find him. */
+export interface Peer {
+  readonly id: ReplicaId;
+  /** HOST:PORT, or whatever the driver understands. */
+  readonly address: string;
 }
 
 /** An operation whose place in the order is final, and applied here. */
@@ -36,17 +50,45 @@ export interface Committed {
 export interface Ready {
   readonly persist: readonly DiskOperation[];
   readonly messages: readonly Envelope[];
+  /** Newly applied, in order. */
   readonly committed: readonly Committed[];
   readonly replies: readonly ReplyMessage[];
   readonly role: Role;
 }
 
+/** What a replica says of itself, for people and for balancers. */
+export interface ReplicaStatus {
+  readonly id: ReplicaId;
+  readonly mode: string;
+  readonly role: Role;
+  /** Raft's term, or the number of the view. 0: none yet. */
+  readonly term: number;
+  /** Whom it takes for the leader or primary. */
+  readonly leader: ReplicaId | undefined;
+  readonly lastIndex: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  /** Of the service's state at `appliedIndex`, in hexadecimal. */
+  readonly digest: string;
+  readonly members: readonly (Peer & { readonly isVoter: boolean })[];
+  readonly suspected: readonly ReplicaId[];
+  /** What it counted, by name: elections, false suspicions, messages, dropped ones, … */
+  readonly counters: Readonly<Record<string, number>>;
+  /** Why it does not serve; undefined when it does. */
+  readonly problem: string | undefined;
+}
+
 /** One member's protocol, sans-I/O. Every call only changes state; what follows from it is in the next Ready. */
 export interface Replica {
   /** A message from another member. One that makes no sense is counted and dropped. */
-  step(from: ReplicaId, message: Message, now: Millis): void;
+  step(from: ReplicaId, body: Uint8Array, now: Millis): void;
   /** A client's request; its reply comes in a Ready, sooner or later or never. The caller bounds what it proposes before it takes one. */
   propose(request: Request, now: Millis): void;
+  /** Members whom it wants to be connected with, itself excluded. */
+  peers(): readonly Peer[];
+  /** The connection to or from a peer has died: evidence, no proof. */
+  peerLost(peer: ReplicaId, now: Millis): void;
+  status(): ReplicaStatus;
   nextTimeout(): Millis;
   handleTimeout(now: Millis): void;
   /** Everything since the last call; undefined when there is nothing. Taking the next one says that the one before is on disk. */

@@ -18,6 +18,10 @@ export const STATUSES = [
   'expired',
   /** Outcome unknown: the disk failed, and this member with it. */
   'disk-error',
+  /** Not applied by this member, which does not order: `body` names who may, as HOST:PORT, or is empty. Ask there, with the same serial. */
+  'not-leader',
+  /** This member can't say: it is without a quorum, without a view, or not up to date. Ask another, with the same serial. */
+  'unavailable',
 ] as const;
 
 export type Status = (typeof STATUSES)[number];
@@ -27,7 +31,7 @@ export interface Reply {
   readonly status: Status;
   /** Where the state stands after it: bytes of a file, or an index. In [0, 2^53). */
   readonly offset: number;
-  /** Of the state after it: equal at all members that applied the same operations. */
+  /** Of the state after it: equal at all members that applied the same operations. May be empty. */
   readonly digest: Uint8Array;
   /** The operation's own result; the reason in UTF-8 where it was not applied. */
   readonly body: Uint8Array;
@@ -40,9 +44,16 @@ export interface Reply {
 export interface StateMachine {
   /** Never throws for what an operation says: that is a reply. */
   apply(operation: Uint8Array): Reply;
+  /** True: the operation changes nothing, so query() may answer it without giving it a place in the order. */
+  isReadOnly(operation: Uint8Array): boolean;
+  /** Answers a read-only operation from the state as it is. Never throws for what the operation says. */
+  query(operation: Uint8Array): Reply;
   /** What the operations since the last call want on disk; must be done before their replies leave. */
   takeWrites(): readonly DiskOperation[];
-  /** The whole state in chunks, as it was at the time of the call. */
+  /**
+   * The whole state in chunks of at most 64 KiB, as it was at the time of the call, whatever is applied while they are taken
+   * (copy-on-write). Several may be under way. Whoever stops early calls the iterator's return().
+   */
   snapshot(): Iterable<Uint8Array>;
   /** Becomes the state that snapshot() gave. Throws SnapshotError and changes nothing when the chunks are not one. */
   restore(chunks: Iterable<Uint8Array>): void;

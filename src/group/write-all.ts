@@ -1,10 +1,13 @@
 import type { Millis } from '../core/machine.ts';
 import { encodeText } from './byte-codec.ts';
 import type { DiskOperation } from './disk.ts';
-import { MAX_REASON_BYTES, type Message, type ReplyMessage, type Request } from './message.ts';
-import type { Committed, Ready, Replica, ReplicaId, Role } from './replica.ts';
+import { MAX_REASON_BYTES, type ReplyMessage, type Request } from './message.ts';
+import type { Committed, Peer, Ready, Replica, ReplicaId, ReplicaStatus, Role } from './replica.ts';
 import { Sessions } from './sessions.ts';
 import type { Reply, StateMachine } from './state-machine.ts';
+
+/** Clients that one member has ever served; forgetting one could apply its request twice. */
+const MAX_CLIENTS = 64;
 
 /**
  * Replicated write without any order of its own: the one client sends everything to all k+1 members over FIFO channels,
@@ -12,8 +15,9 @@ import type { Reply, StateMachine } from './state-machine.ts';
  * that fall silent, and counts only those that have it all. It needs what k+1 needs: members only stop, and one writer.
  */
 export class WriteAllReplica implements Replica {
+  readonly #id: ReplicaId;
   readonly #machine: StateMachine;
-  readonly #sessions = new Sessions();
+  readonly #sessions = new Sessions('implicit', MAX_CLIENTS);
   #role: Role = 'member';
   #failure = '';
   #index = 0;
@@ -25,7 +29,8 @@ export class WriteAllReplica implements Replica {
   /** Messages from other members, of which this protocol has none. */
   strayMessages = 0;
 
-  constructor(machine: StateMachine) {
+  constructor(id: ReplicaId, machine: StateMachine) {
+    this.#id = id;
     this.#machine = machine;
   }
 
@@ -33,8 +38,22 @@ export class WriteAllReplica implements Replica {
     return this.#role;
   }
 
-  step(_from: ReplicaId, _message: Message, _now: Millis): void {
+  step(_from: ReplicaId, _body: Uint8Array, _now: Millis): void {
     this.strayMessages++;
+  }
+
+  peers(): readonly Peer[] {
+    return [];
+  }
+
+  peerLost(_peer: ReplicaId, _now: Millis): void {}
+
+  status(): ReplicaStatus {
+    return {
+      id: this.#id, mode: 'write-all', role: this.#role, term: 0, leader: undefined, lastIndex: this.#index, commitIndex: this.#index,
+      appliedIndex: this.#index, digest: this.#machine.digest(), members: [], suspected: [], counters: { strayMessages: this.strayMessages },
+      problem: this.#role === 'failed' ? this.#failure : undefined,
+    };
   }
 
   propose(request: Request, _now: Millis): void {

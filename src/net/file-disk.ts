@@ -55,6 +55,9 @@ export class FileDisk {
       case 'write':
         await writeAll(await this.#handle(operation.file), operation.bytes, operation.offset);
         break;
+      case 'truncate':
+        await (await this.#handle(operation.file)).truncate(operation.lengthBytes);
+        break;
       case 'sync':
         await (await this.#handle(operation.file)).sync();
         break;

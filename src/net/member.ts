@@ -76,8 +76,9 @@ export class GroupMember {
     this.#userTimeoutMs = resolveConfig(config).userTimeoutMs;
     this.#disk = new FileDisk({ [PART_FILE]: partPath(options.path), [FINAL_FILE]: options.path });
     this.#sink = new FileSink({ readContent: (offset, length) => this.#disk.read(this.#sink.isCommitted ? FINAL_FILE : PART_FILE, offset, length) });
+    const id = randomUUID();
     this.#node = new MemberNode({
-      replica: new WriteAllReplica(this.#sink), clusterId: options.clusterId ?? DEFAULT_CLUSTER_ID, memberId: randomUUID(),
+      replica: new WriteAllReplica(id, this.#sink), clusterId: options.clusterId ?? DEFAULT_CLUSTER_ID, memberId: id,
     });
     this.#server = createServer({
       ...config, allowHalfOpen: true,

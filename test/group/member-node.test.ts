@@ -7,13 +7,13 @@ import { MemberNode } from '../../src/group/member-node.ts';
 import { decodeMessage, encodeMessage, PROTOCOL_VERSION, type Message } from '../../src/group/message.ts';
 import { WriteAllReplica } from '../../src/group/write-all.ts';
 
-const HELLO: Message = { kind: 'hello', version: PROTOCOL_VERSION, clusterId: 'blue', senderId: 'c' };
+const HELLO: Message = { kind: 'hello', version: PROTOCOL_VERSION, clusterId: 'blue', from: 'client', senderId: 'c' };
 const OPEN: Message = {
-  kind: 'request', clientId: 'c', serial: 1, acknowledged: 0, operation: encodeFileOperation({ kind: 'open', transferId: 't' }),
+  kind: 'request', clientId: 'c', serial: 1, acknowledged: 0, isStale: false, operation: encodeFileOperation({ kind: 'open', transferId: 't' }),
 };
 
 function make(): MemberNode {
-  const replica = new WriteAllReplica(new FileSink({ readContent: () => new Uint8Array(0) }));
+  const replica = new WriteAllReplica('m1', new FileSink({ readContent: () => new Uint8Array(0) }));
   const node = new MemberNode({ replica, clusterId: 'blue', memberId: 'm1' });
   node.opened(1);
   return node;
@@ -69,7 +69,7 @@ describe('a member node', () => {
   });
 
   it.each([
-    ['another version', { ...HELLO, version: 9 }, 'wrongVersion', /version 9 instead of 1/],
+    ['another version', { ...HELLO, version: 9 }, 'wrongVersion', /version 9 instead of 2/],
     ['another cluster', { ...HELLO, clusterId: 'red' }, 'wrongCluster', /cluster "red" instead of "blue"/],
     ['no hello', OPEN, 'protocolErrors', /request instead of a hello/],
   ] as const)('rejects %s, once, with the reason', (_name, message, counter, reason) => {

@@ -6,11 +6,11 @@ import { decodeMessage, encodeMessage, PROTOCOL_VERSION, type Message } from '..
 import { STATUSES } from '../../src/group/state-machine.ts';
 
 const MESSAGES: readonly Message[] = [
-  { kind: 'hello', version: PROTOCOL_VERSION, clusterId: 'blue', senderId: 'client-é' },
+  { kind: 'hello', version: PROTOCOL_VERSION, clusterId: 'blue', from: 'client', senderId: 'client-é' },
   { kind: 'welcome', version: PROTOCOL_VERSION, clusterId: 'blue', memberId: 'm1' },
   { kind: 'reject', reason: 'another cluster' },
-  { kind: 'request', clientId: 'c', serial: 2 ** 52 + 1, acknowledged: 7, operation: Uint8Array.of(1, 2, 3) },
-  { kind: 'request', clientId: 'c', serial: 1, acknowledged: 0, operation: new Uint8Array(0) },
+  { kind: 'request', clientId: 'c', serial: 2 ** 52 + 1, acknowledged: 7, isStale: false, operation: Uint8Array.of(1, 2, 3) },
+  { kind: 'request', clientId: 'c', serial: 1, acknowledged: 0, isStale: false, operation: new Uint8Array(0) },
   ...STATUSES.map((status) => ({
     kind: 'reply' as const, clientId: 'c', serial: 9,
     reply: { status, offset: Number.MAX_SAFE_INTEGER, digest: new Uint8Array(32).fill(5), body: Uint8Array.of(65) },
@@ -55,13 +55,13 @@ describe('messages', () => {
   });
 
   it('refuses a number that no double holds', () => {
-    const bytes = unframed({ kind: 'request', clientId: 'c', serial: 1, acknowledged: 0, operation: new Uint8Array(0) });
+    const bytes = unframed({ kind: 'request', clientId: 'c', serial: 1, acknowledged: 0, isStale: false, operation: new Uint8Array(0) });
     bytes.fill(255, 4, 12);
     expect(decodeMessage(bytes).kind).toBe('protocol-error');
   });
 
   it('reads the hello of a later version far enough to refuse it', () => {
-    const hello = unframed({ kind: 'hello', version: PROTOCOL_VERSION + 1, clusterId: 'blue', senderId: 'c' });
+    const hello = unframed({ kind: 'hello', version: PROTOCOL_VERSION + 1, clusterId: 'blue', from: 'client', senderId: 'c' });
     expect(decodeMessage(new Uint8Array([...hello, 1, 2, 3]))).toMatchObject({ kind: 'hello', version: PROTOCOL_VERSION + 1 });
   });
 });

@@ -8,11 +8,11 @@ import { WriteAllReplica } from '../../src/group/write-all.ts';
 
 function make(): { sink: FileSink; replica: WriteAllReplica } {
   const sink = new FileSink({ readContent: () => new Uint8Array(0) });
-  return { sink, replica: new WriteAllReplica(sink) };
+  return { sink, replica: new WriteAllReplica('m1', sink) };
 }
 
 function request(serial: number, operation: FileOperation): Request {
-  return { kind: 'request', clientId: 'c', serial, acknowledged: 0, operation: encodeFileOperation(operation) };
+  return { kind: 'request', clientId: 'c', serial, acknowledged: 0, isStale: false, operation: encodeFileOperation(operation) };
 }
 
 const open: FileOperation = { kind: 'open', transferId: 't' };
@@ -63,7 +63,7 @@ describe('the write-all replica', () => {
 
   it('has no use for messages from other members, and counts them', () => {
     const { replica } = make();
-    replica.step('m2', { kind: 'reject', reason: '' }, 0);
+    replica.step('m2', new Uint8Array(1), 0);
     expect(replica.strayMessages).toBe(1);
     expect(replica.takeReady()).toBeUndefined();
     expect(replica.nextTimeout()).toBe(Infinity);

@@ -73,7 +73,7 @@ export class MemoryDisk {
       this.#synced.delete(operation.file);
     } else if (operation.kind === 'sync') {
       this.#synced.add(operation.file);
-    } else {
+    } else if (operation.kind === 'rename') {
       this.#files.delete(operation.file);
       this.#files.set(operation.to, content);
       if (this.#synced.delete(operation.file)) this.#synced.add(operation.to);
@@ -158,7 +158,7 @@ export class GroupWorld {
     member.life++;
     member.disk = new MemoryDisk();
     const sink = new FileSink({ readContent: (offset, length) => member.disk.read('part')!.slice(offset, offset + length) });
-    const replica = new WriteAllReplica(sink);
+    const replica = new WriteAllReplica(`member-${i}-${member.life}`, sink);
     const node = new MemberNode({ replica, clusterId: 'failmask', memberId: `member-${i}-${member.life}` });
     const endpoint = new Endpoint({ secret: new Uint8Array(32).fill(member.life), config: { ...this.#options.config }, name: `member${i}` });
     member.host = new MemberHost(endpoint, node, replica);
