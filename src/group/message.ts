@@ -56,6 +56,8 @@ export interface Request {
 
 export interface ReplyMessage {
   readonly kind: 'reply';
+  /** Who replies: where answers are voted, each member has one vote. */
+  readonly memberId: string;
   readonly clientId: string;
   readonly serial: number;
   readonly reply: Reply;
@@ -105,7 +107,7 @@ export function encodeMessage(message: Message): Uint8Array {
       writer.text(message.clientId).u53(message.serial).u53(message.acknowledged).u8(message.isStale ? 1 : 0).raw(message.operation);
       break;
     case 'reply':
-      writer.text(message.clientId).u53(message.serial).u8(STATUSES.indexOf(message.reply.status)).u53(message.reply.offset)
+      writer.text(message.memberId).text(message.clientId).u53(message.serial).u8(STATUSES.indexOf(message.reply.status)).u53(message.reply.offset)
         .block(message.reply.digest).raw(message.reply.body);
       break;
     case 'peer':
@@ -159,6 +161,7 @@ function decodeBody(kind: number, reader: ByteReader): Message | ProtocolError |
     case KIND.request:
       return { kind: 'request', clientId: reader.text(MAX_NAME_BYTES), serial: reader.u53(), acknowledged: reader.u53(), isStale: reader.u8() !== 0, operation: reader.rest() };
     case KIND.reply: {
+      const memberId = reader.text(MAX_NAME_BYTES);
       const clientId = reader.text(MAX_NAME_BYTES);
       const serial = reader.u53();
       const status = STATUSES[reader.u8()];
@@ -166,7 +169,7 @@ function decodeBody(kind: number, reader: ByteReader): Message | ProtocolError |
       const digest = reader.block(MAX_DIGEST_BYTES);
       const body = reader.rest();
       if (status === undefined) return { kind: 'protocol-error', reason: 'a reply has an unknown status' };
-      return { kind: 'reply', clientId, serial, reply: { status, offset, digest, body } };
+      return { kind: 'reply', memberId, clientId, serial, reply: { status, offset, digest, body } };
     }
     case KIND.peer:
       return { kind: 'peer', body: reader.rest() };

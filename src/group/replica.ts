@@ -35,6 +35,12 @@ export interface Peer {
   readonly address: string;
 }
 
+/** A request to a member of another group (a view service), as one of its clients. Its answer comes to answered(). */
+export interface Errand {
+  readonly to: Peer;
+  readonly request: Request;
+}
+
 /** An operation whose place in the order is final, and applied here. */
 export interface Committed {
   /** Place in the order, from 1. */
@@ -53,6 +59,8 @@ export interface Ready {
   /** Newly applied, in order. */
   readonly committed: readonly Committed[];
   readonly replies: readonly ReplyMessage[];
+  /** Sent after `persist`, as messages are. */
+  readonly errands?: readonly Errand[];
   readonly role: Role;
 }
 
@@ -88,6 +96,8 @@ export interface Replica {
   peers(): readonly Peer[];
   /** The connection to or from a peer has died: evidence, no proof. */
   peerLost(peer: ReplicaId, now: Millis): void;
+  /** The answer to an errand, from a member of the other group. */
+  answered?(reply: ReplyMessage, now: Millis): void;
   status(): ReplicaStatus;
   nextTimeout(): Millis;
   handleTimeout(now: Millis): void;

@@ -95,7 +95,7 @@ export class WriteAllReplica implements Replica {
   }
 
   #answer(request: Request, reply: Reply): void {
-    this.#replies.push({ kind: 'reply', clientId: request.clientId, serial: request.serial, reply });
+    this.#replies.push({ kind: 'reply', memberId: this.#id, clientId: request.clientId, serial: request.serial, reply });
   }
 
   #failedReply(): Reply {

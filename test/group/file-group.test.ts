@@ -53,7 +53,7 @@ class Play {
         status: operation.kind === 'commit' ? 'committed' : 'ok', offset: content.length,
         digest: createHash('sha256').update(content).digest(), body: new Uint8Array(0),
       };
-      this.receive(member, { kind: 'reply', clientId: 'c', serial: request.serial, reply: change(right, request) }, now);
+      this.receive(member, { kind: 'reply', memberId: 'm', clientId: 'c', serial: request.serial, reply: change(right, request) }, now);
     }
   }
 
@@ -133,7 +133,7 @@ describe('the client of a file group', () => {
       const play = new Play(2);
       const open: Reply = { status: 'ok', offset: 0, digest: createHash('sha256').digest(), body: new Uint8Array(0) };
       play.answer(0);
-      play.receive(0, { kind: 'reply', clientId: 'c', serial, reply: open });
+      play.receive(0, { kind: 'reply', memberId: 'm', clientId: 'c', serial, reply: open });
       expect(play.group.isLiving(0), `serial ${serial}`).toBe(false);
     }
   });

@@ -12,7 +12,7 @@ const MESSAGES: readonly Message[] = [
   { kind: 'request', clientId: 'c', serial: 2 ** 52 + 1, acknowledged: 7, isStale: false, operation: Uint8Array.of(1, 2, 3) },
   { kind: 'request', clientId: 'c', serial: 1, acknowledged: 0, isStale: false, operation: new Uint8Array(0) },
   ...STATUSES.map((status) => ({
-    kind: 'reply' as const, clientId: 'c', serial: 9,
+    kind: 'reply' as const, memberId: 'm1', clientId: 'c', serial: 9,
     reply: { status, offset: Number.MAX_SAFE_INTEGER, digest: new Uint8Array(32).fill(5), body: Uint8Array.of(65) },
   })),
 ];
