@@ -42,6 +42,24 @@ export abstract class EndpointHost implements Machine {
     }
   }
 
+  get connectionCount(): number {
+    return this.endpoint.connectionCount;
+  }
+
+  icmp(remote: Address, code: string, now: Millis): void {
+    this.endpoint.icmp(remote, code, now);
+    this.#isDirty = true;
+  }
+
+  abortAll(now: Millis): void {
+    this.endpoint.abortAll(now);
+  }
+
+  /** Its application has seen to all events itself. */
+  nextEventful(): undefined {
+    return undefined;
+  }
+
   nextTimeout(): Millis {
     return this.#isDirty ? -Infinity : Math.min(this.endpoint.nextTimeout(), this.applicationTimeout());
   }

@@ -1,33 +1,53 @@
+import type { Address } from '../core/address.ts';
 import type { Millis } from '../core/machine.ts';
 import type { DiskOperation } from '../group/disk.ts';
 import type { MemberNode } from '../group/member-node.ts';
-import type { Replica } from '../group/replica.ts';
+import type { Peer, Replica } from '../group/replica.ts';
+import type { TcpConfig } from '../tcp/config.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
-import { CLOSED } from '../tcp/state.ts';
+import { CLOSED, SYN_RECEIVED, SYN_SENT } from '../tcp/state.ts';
 import { EndpointHost } from './endpoint-host.ts';
+import { patience } from './patience.ts';
+import { Redial } from './redial.ts';
 
-/** Connections that one member serves at a time; more are reset. */
-const MAX_CONNECTIONS = 16;
+/** Connections that others may open to one member at a time; more are reset. */
+const MAX_CONNECTIONS = 256;
+/** A connection to another member that is not there, or falls silent, is given up after this. */
+const LINK_TIMEOUT_MS = 5000;
+
+export interface MemberHostOptions {
+  readonly endpoint: Endpoint;
+  readonly node: MemberNode;
+  readonly replica: Replica;
+  /** Where another member is reached from here; undefined: not known (any more). Without it this member talks to clients only. */
+  readonly resolve?: (peer: Peer) => Address | undefined;
+}
 
 /**
- * A member of a group: an endpoint that listens, and a replica behind it. The driver carries out what takeDisk() returns
- * and says diskDone() or diskFailed(); nothing that depends on it is said before.
+ * A member of a group: an endpoint that listens, a replica behind it, and connections to the other members. The driver
+ * carries out what takeDisk() returns and says diskDone() or diskFailed(); nothing that depends on it is said before.
  */
 export class MemberHost extends EndpointHost {
   readonly #node: MemberNode;
   readonly #replica: Replica;
+  readonly #resolve: (peer: Peer) => Address | undefined;
   readonly #connections = new Map<number, Connection>();
+  readonly #redial = new Redial();
+  #nextDial: Millis = Infinity;
+  /** Connections that others opened. */
+  #admitted = 0;
   #nextId = 1;
   #disk: readonly DiskOperation[] | undefined;
   #isDiskBusy = false;
   #hasFailed = false;
 
-  constructor(endpoint: Endpoint, node: MemberNode, replica: Replica) {
-    super(endpoint);
-    endpoint.listen();
-    this.#node = node;
-    this.#replica = replica;
+  constructor(options: MemberHostOptions) {
+    super(options.endpoint);
+    this.endpoint.listen(undefined, LINK_CONFIG);
+    this.#node = options.node;
+    this.#replica = options.replica;
+    this.#resolve = options.resolve ?? (() => undefined);
   }
 
   /** What to write next; undefined when there is nothing, or something is under way. */
@@ -50,31 +70,68 @@ export class MemberHost extends EndpointHost {
     this.wake();
   }
 
+  /** The replica was told something from outside. */
+  changed(): void {
+    this.wake();
+  }
+
   protected override run(now: Millis): void {
     for (let next = this.endpoint.accept(); next !== undefined; next = this.endpoint.accept()) this.#admit(next, now);
     this.#takeReady();
+    this.#dial(now);
     for (const [id, connection] of this.#connections) this.#serve(id, connection, now);
   }
 
   protected override applicationTimeout(): Millis {
-    return this.#replica.nextTimeout();
+    return Math.min(this.#replica.nextTimeout(), this.#nextDial);
   }
 
   protected override handleApplicationTimeout(now: Millis): void {
-    this.#replica.handleTimeout(now);
+    if (this.#replica.nextTimeout() <= now) this.#replica.handleTimeout(now);
   }
 
   #admit(connection: Connection, now: Millis): void {
-    if (this.#connections.size >= MAX_CONNECTIONS) {
+    if (this.#admitted >= MAX_CONNECTIONS) {
       connection.abort(now);
       return;
     }
+    this.#admitted++;
     this.#connections.set(this.#nextId, connection);
     this.#node.opened(this.#nextId++);
   }
 
+  #dial(now: Millis): void {
+    const node = this.#node;
+    this.#nextDial = Infinity;
+    for (const peer of node.missingPeers()) this.#dialOne(peer, now, (id) => node.dialed(id, peer));
+    for (const peer of node.missingErrandTargets()) this.#dialOne(peer, now, (id) => node.dialedForErrands(id, peer));
+  }
+
+  #dialOne(peer: Peer, now: Millis, dialed: (id: number) => void): void {
+    const isDue = this.#redial.dueAt(peer.address) <= now;
+    if (isDue) this.#redial.tried(peer.address, now);
+    const address = isDue ? this.#resolve(peer) : undefined;
+    if (address === undefined || this.#isConnected(address)) {
+      this.#nextDial = Math.min(this.#nextDial, this.#redial.dueAt(peer.address));
+      return;
+    }
+    const connection = this.endpoint.connect(address, now, { ...LINK_CONFIG, connectTimeoutMs: LINK_TIMEOUT_MS });
+    const id = this.#nextId++;
+    this.#connections.set(id, connection);
+    this.#redial.opened(id, peer.address);
+    dialed(id);
+  }
+
+  /** A connection from a member's own address may be here already, and has yet to say whose it is. */
+  #isConnected(address: Address): boolean {
+    for (const { remote } of this.#connections.values()) if (remote.key === address.key) return true;
+    return false;
+  }
+
   #serve(id: number, connection: Connection, now: Millis): void {
     const node = this.#node;
+    const { state } = connection;
+    if (state !== CLOSED && state !== SYN_SENT && state !== SYN_RECEIVED) this.#redial.succeeded(id);
     while (node.wantsInput(id)) {
       const bytes = connection.read();
       if (bytes === undefined) break;
@@ -90,7 +147,8 @@ export class MemberHost extends EndpointHost {
     if (isThrough && (connection.isReadFinished || node.rejection(id) !== undefined || this.#hasFailed)) connection.close(now);
     if (connection.state !== CLOSED) return;
     this.#connections.delete(id);
-    node.closed(id);
+    if (!this.#redial.closed(id)) this.#admitted--;
+    node.closed(id, now);
   }
 
   /** What needs no disk is as good as written. */
@@ -105,3 +163,6 @@ export class MemberHost extends EndpointHost {
     }
   }
 }
+
+/** Small messages at once, and an end to connections whose other end is gone. */
+const LINK_CONFIG: Partial<TcpConfig> = { noDelay: true, userTimeoutMs: LINK_TIMEOUT_MS, keepAlive: patience(LINK_TIMEOUT_MS) };

@@ -1,7 +1,7 @@
 import type { RemoteInfo, Socket as DatagramSocket } from 'node:dgram';
 
 import { makeAddress, type Address } from '../core/address.ts';
-import type { Millis } from '../core/machine.ts';
+import type { Machine, Millis } from '../core/machine.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
 import { CLOSED } from '../tcp/state.ts';
@@ -23,16 +23,24 @@ const MAX_INTERNED = 4096;
 /** Sees every datagram at this socket, whose own address is `local`; `timeMs` is since 1970. */
 export type Tap = (isOutbound: boolean, remote: Address, datagram: Uint8Array, timeMs: number, local: Address) => void;
 
-export interface DriverOptions {
+/** What a driver drives: an endpoint, or a host that has one and runs its application itself. */
+export interface Driven extends Machine {
+  readonly connectionCount: number;
+  icmp(remote: Address, code: string, now: Millis): void;
+  abortAll(now: Millis): void;
+  nextEventful(): Connection | undefined;
+}
+
+export interface DriverOptions<T extends Driven = Endpoint> {
   readonly socket: DatagramSocket;
-  readonly endpoint: Endpoint;
+  readonly endpoint: T;
   /** The one peer of a connected socket; undefined: any peer. */
   readonly remote: Address | undefined;
   /** Keeps the process alive also while there is no connection. */
   readonly isRef: boolean;
   readonly tap: Tap | undefined;
-  /** A connection has events, or a new one can be accepted. */
   readonly onEvents: (connection: Connection) => void;
+  /** Called in each turn, after sending: a new connection may wait to be accepted. */
   readonly onAcceptable: () => void;
   /** The endpoint has no connection: whoever needs no other may close the driver. */
   readonly onIdle: () => void;
@@ -43,7 +51,7 @@ export function monotonicNow(): Millis {
   return performance.now();
 }
 
-const liveDrivers = new Set<Driver>();
+const liveDrivers = new Set<{ abortAll(): void }>();
 
 /** A process that ends in order says so: sends are synchronous, so this works in an exit handler, too. */
 process.on('exit', () => {
@@ -55,9 +63,9 @@ process.on('exit', () => {
  * after all of them, everything that there is to say goes out. One timer for all connections, re-armed only when the
  * next deadline is earlier.
  */
-export class Driver {
+export class Driver<T extends Driven = Endpoint> {
   readonly #socket: DatagramSocket;
-  readonly #endpoint: Endpoint;
+  readonly #endpoint: T;
   readonly #remote: Address | undefined;
   readonly #tap: Tap | undefined;
   readonly #onEvents: (connection: Connection) => void;
@@ -83,7 +91,7 @@ export class Driver {
   /** Send errors that the system reported (EMSGSIZE, ENETUNREACH, …): the datagram is lost, as on a network. */
   sendErrors = 0;
 
-  constructor(options: DriverOptions) {
+  constructor(options: DriverOptions<T>) {
     this.#socket = options.socket;
     this.#endpoint = options.endpoint;
     this.#remote = options.remote;
@@ -101,7 +109,7 @@ export class Driver {
     return this.#isClosed;
   }
 
-  get endpoint(): Endpoint {
+  get endpoint(): T {
     return this.#endpoint;
   }
 

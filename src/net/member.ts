@@ -8,7 +8,7 @@ import { MemberNode } from '../group/member-node.ts';
 import { WriteAllReplica } from '../group/write-all.ts';
 import { patience } from '../host/patience.ts';
 import { resolveConfig, type TcpConfig } from '../tcp/config.ts';
-import type { Tap } from './driver.ts';
+import { monotonicNow, type Tap } from './driver.ts';
 import { FileDisk } from './file-disk.ts';
 import { partPath } from './output-file.ts';
 import { createServer, type Server } from './server.ts';
@@ -126,7 +126,7 @@ export class GroupMember {
     socket.on('end', () => this.#write(id, socket));
     socket.on('close', () => {
       this.#sockets.delete(id);
-      this.#node.closed(id);
+      this.#node.closed(id, monotonicNow());
       if (socket === this.#owner) void this.#ownerClosed(connectionError);
     });
   }

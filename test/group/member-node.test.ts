@@ -89,7 +89,7 @@ describe('a member node', () => {
     const node = make();
     node.received(1, encodeMessage(HELLO), 0);
     node.received(1, encodeMessage({ kind: 'welcome', version: 1, clusterId: 'blue', memberId: 'x' }), 0);
-    expect(node.rejection(1)).toBe('a client does not send a welcome');
+    expect(node.rejection(1)).toBe('a welcome is not expected here');
   });
 
   it('forgets a connection that is gone: its replies go nowhere', () => {
@@ -97,7 +97,7 @@ describe('a member node', () => {
     node.received(1, encodeMessage(HELLO), 0);
     node.received(1, encodeMessage(OPEN), 0);
     node.takeReady();
-    node.closed(1);
+    node.closed(1, 0);
     node.opened(2);
     node.persisted();
     expect(node.output(1)).toBeUndefined();

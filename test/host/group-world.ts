@@ -161,7 +161,7 @@ export class GroupWorld {
     const replica = new WriteAllReplica(`member-${i}-${member.life}`, sink);
     const node = new MemberNode({ replica, clusterId: 'failmask', memberId: `member-${i}-${member.life}` });
     const endpoint = new Endpoint({ secret: new Uint8Array(32).fill(member.life), config: { ...this.#options.config }, name: `member${i}` });
-    member.host = new MemberHost(endpoint, node, replica);
+    member.host = new MemberHost({ endpoint, node, replica });
   }
 
   pause(i: number): void {
