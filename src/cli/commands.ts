@@ -1,6 +1,6 @@
 import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
-import { groupCommand } from './group.ts';
+import { groupCommand } from './group/group.ts';
 import type { Command } from './program.ts';
 import { proxyCommand } from './proxy.ts';
 import { recvCommand } from './recv.ts';

@@ -36,7 +36,7 @@ export const sendCommand: CommandModule<object, SendArgs> = {
       .epilogue('Exits with 0 only when the peer has acknowledged every byte and has closed its own side, which recv does once the file is safe on its disk.') as unknown as Argv<SendArgs>,
   async handler(args) {
     if (args.to.length > 1) {
-      const { runGroupSend } = await import('./group-send.ts');
+      const { runGroupSend } = await import('./group/send.ts');
       await runGroupSend(args);
     } else {
       const { runSend } = await import('./send-run.ts');

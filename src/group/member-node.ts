@@ -10,6 +10,8 @@ const MAX_OUTPUT_BYTES = 256 * 1024;
 const MAX_LINK_BYTES = 4 * 1024 * 1024;
 /** Clients whose requests' ways are known; whoever asks again is known again. */
 const MAX_ROUTES = 16_384;
+/** Messages that wait until it is known who is at the other end. */
+const MAX_HELD_MESSAGES = 64;
 /** Errands that wait for a connection, to one place. */
 const MAX_WAITING_ERRANDS = 64;
 
@@ -46,6 +48,8 @@ interface Conversation {
   readonly purpose: Purpose | undefined;
   /** Who is expected at the other end of a connection of ours. */
   readonly expected: ReplicaId | undefined;
+  /** For the member that is expected here; nobody else may hear them. */
+  held: Uint8Array[];
   /** Said hello already. */
   hasIntroduced: boolean;
   clientId: string | undefined;
@@ -197,7 +201,7 @@ export class MemberNode {
   #open(connection: number, purpose: Purpose | undefined, expected: ReplicaId | undefined): Conversation {
     const conversation: Conversation = {
       reader: new FrameReader(), output: new Fifo(), sentOfFirst: 0, outputBytes: 0,
-      purpose, expected, hasIntroduced: false, clientId: undefined, memberId: undefined, rejection: undefined,
+      purpose, expected, held: [], hasIntroduced: false, clientId: undefined, memberId: undefined, rejection: undefined,
     };
     this.#conversations.set(connection, conversation);
     return conversation;
@@ -211,7 +215,13 @@ export class MemberNode {
   #tell(to: ReplicaId, body: Uint8Array): void {
     const conversation = this.#conversations.get(this.#links.get(to) ?? -1);
     if (conversation === undefined || conversation.rejection !== undefined || conversation.outputBytes > MAX_LINK_BYTES) this.counters.droppedMessages++;
+    else if (conversation.memberId === undefined) this.#hold(conversation, body);
     else this.#send(conversation, { kind: 'peer', body });
+  }
+
+  #hold(conversation: Conversation, body: Uint8Array): void {
+    if (conversation.held.length < MAX_HELD_MESSAGES) conversation.held.push(body);
+    else this.counters.droppedMessages++;
   }
 
   #runErrand(errand: Errand): void {
@@ -287,6 +297,8 @@ export class MemberNode {
     conversation.memberId = memberId;
     if (!this.#links.has(memberId)) this.#links.set(memberId, connection);
     if (!conversation.hasIntroduced) this.#introduce(conversation, 'member');
+    for (const body of conversation.held) this.#send(conversation, { kind: 'peer', body });
+    conversation.held = [];
   }
 
   #route(clientId: string, connection: number): void {

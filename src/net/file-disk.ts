@@ -1,23 +1,47 @@
-import { closeSync, openSync, readSync } from 'node:fs';
-import { open, rename, unlink, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { mkdir, open, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 
 import type { DiskOperation } from '../group/disk.ts';
+import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import { syncDirectory, writeAll } from './output-file.ts';
 
-/** Carries out a replica's disk writes on real files. One run() at a time. */
+/** What a replica may call a file in a directory. */
+const FILE_NAME = /^[a-z][a-z0-9.-]{0,63}$/;
+
+/**
+ * Opens a directory for one replica, which is alone in it until close(). It is made when it is not there. Rejects with the
+ * system's error, or with DirectoryInUseError.
+ */
+export async function openDataDirectory(path: string): Promise<FileDisk> {
+  const first = await named(path, mkdir(path, { recursive: true }));
+  // What was made is there after a power failure only if the directory around it says so.
+  if (first !== undefined) for (let made = resolve(path); made !== dirname(resolve(first)); made = dirname(made)) await syncDirectory(dirname(made));
+  const lock = lockDirectory(path);
+  return new FileDisk((file) => (FILE_NAME.test(file) ? join(path, file) : undefined), lock);
+}
+
+/** Carries out a replica's disk writes on real files. One run() at a time. Its errors name the file. */
 export class FileDisk {
-  readonly #paths: ReadonlyMap<string, string>;
+  readonly #place: (file: string) => string | undefined;
+  readonly #lock: DirectoryLock | undefined;
+  /** One for each name, kept from one run to the next. */
   readonly #open = new Map<string, FileHandle>();
+  /** Made here, and not known to be in their directory on disk. */
+  readonly #isNew = new Set<string>();
 
   /** Where the files lie that the replica names. */
-  constructor(paths: Readonly<Record<string, string>>) {
-    this.#paths = new Map(Object.entries(paths));
+  constructor(places: Readonly<Record<string, string>> | ((file: string) => string | undefined), lock?: DirectoryLock) {
+    this.#place = typeof places === 'function' ? places : (file) => places[file];
+    this.#lock = lock;
   }
 
   /** In order. Rejects with the system's error at the first that fails; those before it are done. */
   async run(operations: readonly DiskOperation[]): Promise<void> {
-    for (const operation of operations) await this.#one(operation);
+    for (const [i, operation] of operations.entries()) {
+      const path = this.#path(operation.file);
+      await named(path, this.#one(operation, path, operations.slice(i + 1)));
+    }
   }
 
   /** Exactly [offset, offset + length). Throws what the system throws, and Error when there is less. */
@@ -36,39 +60,78 @@ export class FileDisk {
     return bytes;
   }
 
+  /** A ReadFile. Throws the system's error, except that there is no such file; for 2 GiB and more, too. */
+  readonly readFile = (file: string): Uint8Array | undefined => {
+    const path = this.#path(file);
+    try {
+      return readFileSync(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw withPath(path, error);
+    }
+  };
+
   /** Closes and deletes a file that is not wanted any more; that it is not there is no error. */
   async discard(file: string): Promise<void> {
     const handle = this.#open.get(file);
     this.#open.delete(file);
+    this.#isNew.delete(file);
     if (handle === undefined) return;
     await handle.close().catch(() => {});
     await unlink(this.#path(file)).catch(() => {});
   }
 
-  async #one(operation: DiskOperation): Promise<void> {
-    const path = this.#path(operation.file);
+  /** Lets go of everything. What is not synced is not synced by this. */
+  async close(): Promise<void> {
+    const handles = [...this.#open.values()];
+    this.#open.clear();
+    for (const handle of handles) await handle.close().catch(() => {});
+    this.#lock?.release();
+  }
+
+  async #one(operation: DiskOperation, path: string, later: readonly DiskOperation[]): Promise<void> {
+    const { file } = operation;
     switch (operation.kind) {
       case 'create':
-        await this.#open.get(operation.file)?.close();
-        this.#open.set(operation.file, await open(path, 'w'));
+        await this.#close(file);
+        this.#open.set(file, await open(path, 'w'));
+        this.#isNew.add(file);
         break;
       case 'write':
-        await writeAll(await this.#handle(operation.file), operation.bytes, operation.offset);
+        await writeAll(await this.#handle(file), operation.bytes, operation.offset);
         break;
-      case 'truncate':
-        await (await this.#handle(operation.file)).truncate(operation.lengthBytes);
+      case 'truncate': {
+        const handle = await this.#handle(file);
+        const { size } = await handle.stat();
+        if (size < operation.lengthBytes) throw new Error(`cannot be cut to ${operation.lengthBytes} bytes: it has ${size}`);
+        await handle.truncate(operation.lengthBytes);
         break;
+      }
       case 'sync':
-        await (await this.#handle(operation.file)).sync();
+        await (await this.#handle(file)).sync();
+        // A content without a name is lost; but a rename to come will sync the directory anyway.
+        if (!this.#isNew.has(file) || later.some((next) => next.kind === 'rename' && next.file === file)) break;
+        await syncDirectory(dirname(path));
+        this.#isNew.delete(file);
         break;
-      case 'rename':
-        await this.#open.get(operation.file)?.close();
-        this.#open.delete(operation.file);
-        await rename(path, this.#path(operation.to));
+      case 'rename': {
+        const to = this.#path(operation.to);
+        await this.#close(file);
+        // Its handle leads to the file that is replaced.
+        await this.#close(operation.to);
+        await rename(path, to);
         // A rename is on disk only when its directory is.
-        await syncDirectory(dirname(this.#path(operation.to)));
+        await syncDirectory(dirname(to));
+        this.#isNew.delete(file);
         break;
+      }
     }
+  }
+
+  async #close(file: string): Promise<void> {
+    const handle = this.#open.get(file);
+    this.#open.delete(file);
+    await handle?.close();
   }
 
   async #handle(file: string): Promise<FileHandle> {
@@ -81,8 +144,23 @@ export class FileDisk {
   }
 
   #path(file: string): string {
-    const path = this.#paths.get(file);
+    const path = this.#place(file);
     if (path === undefined) throw new Error(`no place is known for the file "${file}"`);
     return path;
   }
+}
+
+async function named<T>(path: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw withPath(path, error);
+  }
+}
+
+/** The system names the path when it opens a file, and not when it writes to it. */
+function withPath(path: string, error: unknown): Error {
+  const { message, code } = error as NodeJS.ErrnoException;
+  if (message.includes(path)) return error as Error;
+  return Object.assign(new Error(`${path}: ${message}`, { cause: error }), code === undefined ? {} : { code });
 }

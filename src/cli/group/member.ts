@@ -1,7 +1,7 @@
 import type { Argv, CommandModule } from 'yargs';
 
-import { flagValue, port } from './flags.ts';
-import { transportOptions, type TransportArgs } from './transport-flags.ts';
+import { flagValue, port } from '../flags.ts';
+import { transportOptions, type TransportArgs } from '../transport-flags.ts';
 
 export interface GroupMemberArgs extends TransportArgs {
   port: number;
@@ -11,7 +11,7 @@ export interface GroupMemberArgs extends TransportArgs {
   quiet: boolean;
 }
 
-const memberCommand: CommandModule<object, GroupMemberArgs> = {
+export const memberCommand: CommandModule<object, GroupMemberArgs> = {
   command: 'member',
   describe: 'one of the k+1 members that hold the file of a send to several addresses',
   builder: (yargs: Argv) =>
@@ -29,16 +29,9 @@ const memberCommand: CommandModule<object, GroupMemberArgs> = {
       .example('$0 send 127.0.0.1:9001,127.0.0.1:9002 photo.jpg', 'send to both: one may die meanwhile')
       .epilogue('Takes one file and exits with 0 when it is on disk, whole and synced. Members speak with no authentication: keep them on loopback or a network that you trust.') as unknown as Argv<GroupMemberArgs>,
   async handler(args) {
-    const { runGroupMember } = await import('./group-member.ts');
+    const { runGroupMember } = await import('./member-run.ts');
     await runGroupMember(args);
   },
-};
-
-export const groupCommand: CommandModule = {
-  command: 'group',
-  describe: 'processes that replicate: k+1 members hold one file',
-  builder: (yargs: Argv) => yargs.command(memberCommand).demandCommand(1, 'name what the group is to do: member'),
-  handler: () => {},
 };
 
 function checkOutput(text: string): string {

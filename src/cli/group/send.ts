@@ -1,17 +1,17 @@
-import { formatAddress } from '../core/address.ts';
-import { formatBytes, formatDuration, formatRate } from '../core/units.ts';
-import type { GroupOutcome, MemberEvent, MemberFate } from '../group/outcome.ts';
-import { GroupSender } from '../net/group-sender.ts';
-import type { Socket } from '../net/socket.ts';
-import { CommandError, Exit, exitCodeOf, oneLine, UsageError, type ExitCode } from './exit.ts';
-import { Reporter } from './output.ts';
-import { Progress, type ProgressSample } from './progress.ts';
-import { openRecorders } from './recorders.ts';
-import { openInput } from './send-run.ts';
-import type { SendArgs } from './send.ts';
-import { onInterrupt } from './signals.ts';
-import { describeDetails, detailsOf } from './summary.ts';
-import { transportConfig } from './transport-flags.ts';
+import { formatAddress } from '../../core/address.ts';
+import { formatBytes, formatDuration, formatRate } from '../../core/units.ts';
+import type { GroupOutcome, MemberEvent, MemberFate } from '../../group/outcome.ts';
+import { GroupSender } from '../../net/group-sender.ts';
+import type { Socket } from '../../net/socket.ts';
+import { CommandError, Exit, exitCodeOf, oneLine, UsageError, type ExitCode } from '../exit.ts';
+import { Reporter } from '../output.ts';
+import { Progress, type ProgressSample } from '../progress.ts';
+import { openRecorders } from '../recorders.ts';
+import { openInput } from '../send-run.ts';
+import type { SendArgs } from '../send.ts';
+import { onInterrupt } from '../signals.ts';
+import { describeDetails, detailsOf } from '../summary.ts';
+import { transportConfig } from '../transport-flags.ts';
 
 /** Sends to all members of a group. Returns when at least one living member holds every byte, committed and synced; throws otherwise. */
 export async function runGroupSend(args: SendArgs): Promise<void> {

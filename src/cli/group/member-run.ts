@@ -1,17 +1,17 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { formatAddress } from '../core/address.ts';
-import { startMember } from '../net/member.ts';
-import type { Socket } from '../net/socket.ts';
-import { CommandError, Exit } from './exit.ts';
-import type { GroupMemberArgs } from './group.ts';
-import { Reporter } from './output.ts';
-import { Progress, sampleOf } from './progress.ts';
-import { openRecorders } from './recorders.ts';
-import { onInterrupt } from './signals.ts';
-import { reportSummary } from './summary.ts';
-import { transportConfig } from './transport-flags.ts';
+import { formatAddress } from '../../core/address.ts';
+import { startMember } from '../../net/member.ts';
+import type { Socket } from '../../net/socket.ts';
+import { CommandError, Exit } from '../exit.ts';
+import type { GroupMemberArgs } from './member.ts';
+import { Reporter } from '../output.ts';
+import { Progress, sampleOf } from '../progress.ts';
+import { openRecorders } from '../recorders.ts';
+import { onInterrupt } from '../signals.ts';
+import { reportSummary } from '../summary.ts';
+import { transportConfig } from '../transport-flags.ts';
 
 /** Serves one transfer as a member of a group. Throws what ended it, if the file is not there then. */
 export async function runGroupMember(args: GroupMemberArgs): Promise<void> {

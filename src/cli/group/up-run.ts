@@ -1,0 +1,178 @@
+import { randomInt } from 'node:crypto';
+import type { Server } from 'node:http';
+
+import { formatAddress } from '../../core/address.ts';
+import { majorityOf, traitsOf, type Mode } from '../../group/modes.ts';
+import type { ReplicaStatus } from '../../group/replica.ts';
+import { formatProfile } from '../../link/profile.ts';
+import { callControl } from '../../net/control-client.ts';
+import { ControlError, startControlServer, type ControlHandler } from '../../net/control-server.ts';
+import { GroupLinks } from '../../net/group-links.ts';
+import type { Line } from '../../net/group-process.ts';
+import { GroupRequestError, GroupSupervisor, type GroupEvent, type ProcessKind, type ProcessStatus } from '../../net/group-supervisor.ts';
+import { makeTempDirectory } from '../../net/temp-directory.ts';
+import { CommandError, Exit, UsageError } from '../exit.ts';
+import { Reporter } from '../output.ts';
+import { onInterrupt } from '../signals.ts';
+import type { GroupUpArgs } from './up.ts';
+
+const VIEW_SERVERS = 3;
+const MAX_SEED = 2 ** 32;
+
+/** Runs a group until Ctrl-C. Throws UsageError, and what the first process says that cannot start. */
+export async function runGroupUp(args: GroupUpArgs): Promise<void> {
+  const reporter = new Reporter(args);
+  const { mode, control, host } = args;
+  const seed = args.seed ?? randomInt(MAX_SEED);
+  const hasViewService = traitsOf(mode).hasViews && args.fence === 'view-service';
+  if (args.fence === 'none' && !traitsOf(mode).hasViews) throw new UsageError(`--fence none: ${mode} has no views to fence`);
+  const startedAt = performance.now();
+  const secondsNow = (): number => Math.round(performance.now() - startedAt) / 1000;
+  const temporary = args['data-dir'] === undefined ? await makeTempDirectory('failmask-group-') : undefined;
+  const directory = args['data-dir'] ?? temporary!.path;
+  const settings: Line = {
+    fence: args.fence, size: args.size,
+    ...(args['election-timeout'] === undefined ? {} : { electionTimeoutMs: args['election-timeout'] }),
+  };
+  const supervisor = new GroupSupervisor({
+    mode, clusterId: args.cluster, size: args.size, balancers: args.balancers, host, balancerPort: args.port,
+    viewServers: hasViewService ? VIEW_SERVERS : 0,
+    dataDirectory: directory,
+    links: args.proxy === undefined ? undefined : new GroupLinks({ host, profile: args.proxy, seed }),
+    settings,
+    faulty: parseFaulty(args.faulty ?? [], args.size),
+    replaceAfterMs: args['replace-after'],
+    argsOf: (kind: ProcessKind, spec: Line) => ['group', 'node', '--kind', kind, '--spec', JSON.stringify(spec)],
+    onEvent: (event) => reportEvent(reporter, event, secondsNow()),
+  });
+  const server = await openControl(args, supervisor);
+  try {
+    const interrupted = new Promise<void>((resolve) => {
+      onInterrupt(() => resolve());
+    });
+    await supervisor.start();
+    reporter.info(`group "${args.cluster}", mode ${mode}, ${args.size} members, disks in ${directory}${args.proxy === undefined ? '' : `, links: ${formatProfile(args.proxy) || 'perfect'}, seed ${seed}`}`);
+    reporter.info(`clients: ${supervisor.balancers.map(({ address }) => address).join(',') || 'no balancer'}; commands: ${formatAddress(control)}`);
+    reporter.json({
+      type: 'up', mode, cluster: args.cluster, size: args.size, directory, seed, control: formatAddress({ host: control.host, port: portOf(server) }),
+      balancers: supervisor.balancers.map(({ address }) => address), members: supervisor.members,
+    });
+    await interrupted;
+    reporter.info('ending');
+  } finally {
+    server.close();
+    server.closeAllConnections();
+    await supervisor.stop();
+    await temporary?.remove();
+  }
+}
+
+function portOf(server: Server): number {
+  return (server.address() as { port: number }).port;
+}
+
+function reportEvent(reporter: Reporter, { kind, id, text }: GroupEvent, seconds: number): void {
+  const words = kind === 'says' || kind === 'problem' ? text : `${kind}${text === '' ? '' : ` ${text}`}`;
+  reporter.info(`${seconds.toFixed(2).padStart(8)} s  ${id.padEnd(4)} ${words}`);
+  reporter.json({ type: 'event', seconds, event: kind, id, text });
+}
+
+function parseFaulty(texts: readonly string[], size: number): Map<number, string> {
+  const faulty = new Map<number, string>();
+  for (const text of texts) {
+    const match = /^(\d+):([a-z-]+)$/.exec(text);
+    const number = Number(match?.[1]);
+    if (match === null || number < 1 || number > size) throw new UsageError(`--faulty: "${text}" is not MEMBER:FAULT, as in 2:wrong-value, with a member from 1 to ${size}`);
+    faulty.set(number, match[2]!);
+  }
+  return faulty;
+}
+
+async function openControl(args: GroupUpArgs, supervisor: GroupSupervisor): Promise<Server> {
+  const { host, port } = args.control;
+  try {
+    return await startControlServer(host, port, handlers(args, supervisor));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    const holder = await callControl(host, port, 'GET', '/status').then(({ pid, clusterId }) => `the group "${String(clusterId)}" of process ${String(pid)}`, () => 'another process');
+    throw new CommandError(`${formatAddress(args.control)} is held by ${holder}: give another --control, or end that one`, Exit.runtimeError);
+  }
+}
+
+function handlers(args: GroupUpArgs, supervisor: GroupSupervisor): Record<string, ControlHandler> {
+  const each = (body: Readonly<Record<string, unknown>>, act: (id: string) => unknown): Promise<{ done: string }> => onMembers(supervisor, body, act);
+  return {
+    'GET /status': async () => {
+      const processes = await supervisor.status();
+      return { pid: process.pid, mode: args.mode, clusterId: args.cluster, size: args.size, spares: describeSpares(args.mode, processes), processes };
+    },
+    'GET /group': async () => ({
+      mode: args.mode, clusterId: args.cluster, size: args.size, balancers: supervisor.balancers.map(({ address }) => address),
+      members: supervisor.members.map(({ address }) => address),
+    }),
+    'POST /kill': (body) => each(body, (id) => supervisor.kill(id)),
+    'POST /pause': (body) => each(body, (id) => supervisor.pause(id)),
+    'POST /resume': (body) => each(body, (id) => supervisor.resume(id)),
+    'POST /restart': (body) => each(body, (id) => supervisor.restart(id)),
+    'POST /rebuild': (body) => each(body, (id) => supervisor.rebuild(id)),
+    'POST /remove': (body) => each(body, (id) => supervisor.remove(id)),
+    'POST /add': async () => ({ done: await asRequest(() => supervisor.add()) }),
+    'POST /heal': async () => {
+      supervisor.heal();
+      return { done: 'all links' };
+    },
+    'POST /partition': async (body) => {
+      const members = await namesOf(supervisor, body);
+      const direction = body['direction'] ?? 'both';
+      if (direction !== 'both' && direction !== 'in' && direction !== 'out') throw new ControlError(400, 'direction is both, in or out');
+      await asRequest(() => supervisor.partition(members, direction, body['withClients'] === true));
+      return { done: members.join(', ') };
+    },
+  };
+}
+
+async function onMembers(supervisor: GroupSupervisor, body: Readonly<Record<string, unknown>>, act: (id: string) => unknown): Promise<{ done: string }> {
+  const members = await namesOf(supervisor, body);
+  for (const id of members) await asRequest(() => act(id));
+  return { done: members.join(', ') };
+}
+
+/** What is wrong with a request is the asker's to know, not a failure of the group's. */
+async function asRequest<T>(act: () => T | Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof GroupRequestError) throw new ControlError(409, error.message);
+    throw error;
+  }
+}
+
+async function namesOf(supervisor: GroupSupervisor, { members }: Readonly<Record<string, unknown>>): Promise<string[]> {
+  if (!Array.isArray(members) || members.length === 0 || members.some((name) => typeof name !== 'string')) throw new ControlError(400, 'name members, as in {"members": ["m1"]}');
+  const names = [...new Set(members as string[])];
+  if (!names.includes('leader')) return names;
+  const leader = leaderOf(await supervisor.status());
+  if (leader === undefined) throw new ControlError(409, 'nobody leads now');
+  return [...new Set(names.map((name) => (name === 'leader' ? leader : name)))];
+}
+
+/** The one that leads in the highest term: there may be two for a moment. */
+function leaderOf(processes: readonly ProcessStatus[]): string | undefined {
+  let best: ReplicaStatus | undefined;
+  for (const { kind, status } of processes) {
+    const own = status as ReplicaStatus | null;
+    if (kind !== 'member' || own === null || (own.role !== 'leader' && own.role !== 'primary')) continue;
+    if (best === undefined || own.term > best.term) best = own;
+  }
+  return best?.id;
+}
+
+/** How many more members may fail. */
+export function describeSpares(mode: Mode, processes: readonly ProcessStatus[]): string {
+  const members = processes.filter(({ kind }) => kind === 'member');
+  const living = members.filter(({ state, status }) => state === 'running' && status !== null && (status as ReplicaStatus).problem === undefined).length;
+  const needed = mode === 'primary-backup' ? 1 : majorityOf(members.length);
+  const spares = living - needed;
+  if (spares < 0) return `${living} of ${members.length} members serve: ${needed} are needed, more have failed than the group can mask`;
+  return `${living} of ${members.length} members serve, ${spares} more may fail`;
+}

@@ -1,0 +1,66 @@
+import type { Argv, CommandModule } from 'yargs';
+
+import { MODES, type Mode } from '../../group/modes.ts';
+import { parseProfile, type LinkProfile } from '../../link/profile.ts';
+import { duration, flagValue, port, seed, whole, type HostPort } from '../flags.ts';
+import { controlOption } from './control.ts';
+
+export interface GroupUpArgs {
+  size: number;
+  mode: Mode;
+  'data-dir': string | undefined;
+  proxy: LinkProfile | undefined;
+  balancers: number;
+  port: number;
+  host: string;
+  control: HostPort;
+  cluster: string;
+  fence: 'view-service' | 'none';
+  faulty: string[] | undefined;
+  'replace-after': number | undefined;
+  'election-timeout': number | undefined;
+  seed: number | undefined;
+  json: boolean;
+  quiet: boolean;
+}
+
+const MAX_SIZE = 9;
+
+export const upCommand: CommandModule<object, GroupUpArgs> = {
+  command: 'up',
+  describe: 'start a replicated key-value store: members and balancers as processes of their own',
+  builder: (yargs: Argv) =>
+    yargs
+      .options({
+        size: { alias: 'n', type: 'string', default: '3', requiresArg: true, describe: 'members', coerce: whole('--size', 'number of members', 1, MAX_SIZE) },
+        mode: { alias: 'm', choices: MODES, default: 'raft' as const, requiresArg: true, describe: 'how they agree' },
+        'data-dir': { type: 'string', requiresArg: true, describe: 'where members keep their disks; default: a temporary directory', coerce: flagValue('--data-dir', (text) => text) },
+        proxy: {
+          type: 'string', requiresArg: true, describe: 'a lossy proxy on every link, in tc-netem\'s words: "loss 10% delay 5ms"; "limit 1000" is a perfect one',
+          coerce: flagValue('--proxy', (text) => parseProfile(text)),
+        },
+        balancers: { type: 'string', default: '1', requiresArg: true, describe: 'balancers in front', coerce: whole('--balancers', 'number of balancers', 0, MAX_SIZE) },
+        port: { alias: 'p', type: 'string', default: '7001', requiresArg: true, describe: 'UDP port of the first balancer; the others follow. 0 lets the system choose', coerce: port('--port') },
+        host: { alias: 'H', type: 'string', default: '127.0.0.1', requiresArg: true, describe: 'address that everything listens on', coerce: flagValue('--host', (text) => text) },
+        control: { ...controlOption, describe: 'HOST:PORT (TCP) to listen on for `group status`, `group kill`, …' },
+        cluster: { type: 'string', default: 'failmask', requiresArg: true, describe: 'name of the group: members of another are refused', coerce: flagValue('--cluster', checkCluster) },
+        fence: { choices: ['view-service', 'none'] as const, default: 'view-service' as const, requiresArg: true, describe: 'who decides that a primary is dead: a majority outside the group, or timeouts alone' },
+        faulty: { type: 'string', array: true, requiresArg: true, describe: 'a fault on request: 2:wrong-value, 3:two-faced, 1:drops-replies, 1:drops-requests, 4:slow' },
+        'replace-after': { type: 'string', requiresArg: true, describe: 'a member that dies is replaced by a new one after this time', coerce: duration('--replace-after') },
+        'election-timeout': { type: 'string', requiresArg: true, describe: 'silence after which a leader is taken for dead', coerce: duration('--election-timeout', 50) },
+        seed: { type: 'string', requiresArg: true, describe: 'of the proxies', coerce: seed('--seed') },
+      })
+      .example('$0 group up --size 5 --mode raft --proxy "loss 10% delay 5ms" --balancers 2', 'five members, each link through a lossy proxy')
+      .example('$0 kv put colour blue', 'in another terminal')
+      .example('$0 group kill leader', 'and again: $0 kv get colour')
+      .epilogue('Runs until Ctrl-C. Members speak with no authentication: keep them on loopback or a network that you trust.') as unknown as Argv<GroupUpArgs>,
+  async handler(args) {
+    const { runGroupUp } = await import('./up-run.ts');
+    await runGroupUp(args);
+  },
+};
+
+function checkCluster(text: string): string {
+  if (!/^[\w.-]{1,32}$/.test(text)) throw new Error(`"${text}" is no name: letters, digits, ".", "-" and "_", at most 32`);
+  return text;
+}

@@ -1,0 +1,364 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { Millis } from '../core/machine.ts';
+import { GroupLinks, type Place } from './group-links.ts';
+import { GroupProcess, parseLine, type Line } from './group-process.ts';
+
+export type ProcessKind = 'member' | 'view-server' | 'balancer';
+
+export interface GroupSupervisorOptions {
+  readonly mode: string;
+  readonly clusterId: string;
+  /** Members at the start, 1 … 9. */
+  readonly size: number;
+  readonly balancers: number;
+  /** Servers of the view service, for modes that have one; 0 otherwise. */
+  readonly viewServers: number;
+  /** IP literal that everything listens on. */
+  readonly host: string;
+  /** Of the first balancer; the others follow. 0 lets the system choose all of them. */
+  readonly balancerPort: number;
+  /** Everything that members remember lies here, in a folder each, and who they are in group.json. */
+  readonly dataDirectory: string;
+  readonly links: GroupLinks | undefined;
+  /** What else each process is told at its start. */
+  readonly settings: Line;
+  /** Faults on request, by member number. */
+  readonly faulty: ReadonlyMap<number, string>;
+  /** A member that has died is replaced by a new one after this; undefined: never. */
+  readonly replaceAfterMs: Millis | undefined;
+  /** The arguments that start a process of this kind. */
+  readonly argsOf: (kind: ProcessKind, spec: Line) => readonly string[];
+  readonly onEvent: (event: GroupEvent) => void;
+}
+
+/** Something happened to a process. */
+export interface GroupEvent {
+  readonly kind: 'started' | 'restarted' | 'killed' | 'died' | 'paused' | 'resumed' | 'added' | 'removed' | 'partitioned' | 'healed' | 'says' | 'replaced' | 'problem';
+  readonly id: string;
+  readonly text: string;
+}
+
+/** Who somebody is, from one start to the next. */
+interface Identity {
+  readonly id: string;
+  readonly kind: ProcessKind;
+  port: number;
+  /** One of the first members, who know each other from the beginning. */
+  readonly isFounder: boolean;
+}
+
+interface Member {
+  readonly record: Identity;
+  process: GroupProcess | undefined;
+  /** The last exit was this supervisor's doing. */
+  wasStopped: boolean;
+}
+
+export interface ProcessStatus {
+  readonly id: string;
+  readonly kind: ProcessKind;
+  readonly address: string;
+  readonly pid: number | null;
+  readonly state: 'running' | 'paused' | 'dead';
+  /** What it says of itself; null when it does not answer. */
+  readonly status: unknown;
+}
+
+/** A request that makes no sense: one line for people. */
+export class GroupRequestError extends Error {
+  override readonly name = 'GroupRequestError';
+}
+
+const GROUP_FILE = 'group.json';
+/** Between two tries of what only a leader can do. */
+const ADMIN_INTERVAL_MS = 200;
+const ADMIN_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 3000;
+
+/** Starts the processes of a group, and does to them what people ask for. */
+export class GroupSupervisor {
+  readonly #options: GroupSupervisorOptions;
+  readonly #members = new Map<string, Member>();
+  #nextMember: number;
+  #isStopping = false;
+
+  constructor(options: GroupSupervisorOptions) {
+    this.#options = options;
+    this.#nextMember = options.size + 1;
+  }
+
+  /** Addresses of the balancers, for clients. */
+  get balancers(): Place[] {
+    return this.#places((kind) => kind === 'balancer');
+  }
+
+  get members(): Place[] {
+    return this.#places((kind) => kind === 'member');
+  }
+
+  /** Starts everybody. Rejects with what the first one that could not start said. */
+  async start(): Promise<void> {
+    await mkdir(this.#options.dataDirectory, { recursive: true });
+    for (const record of (await this.#readRecords()) ?? this.#founders()) this.#members.set(record.id, { record, process: undefined, wasStopped: false });
+    const all = [...this.#members.values()];
+    await Promise.all(all.map((member) => this.#launch(member)));
+    await this.#writeRecords();
+    await Promise.all(all.map((member) => this.#begin(member)));
+    for (const { record } of all) this.#tell('started', record.id, this.#address(record));
+  }
+
+  async status(): Promise<ProcessStatus[]> {
+    return Promise.all([...this.#members.values()].map(async ({ record, process }) => {
+      const answer = await process?.ask({ type: 'status' });
+      const isDead = process === undefined || process.hasExited;
+      return {
+        id: record.id, kind: record.kind, address: this.#address(record), pid: isDead ? null : (process.pid ?? null),
+        state: isDead ? 'dead' as const : process.isPaused ? 'paused' as const : 'running' as const,
+        status: answer?.['status'] ?? null,
+      };
+    }));
+  }
+
+  /** SIGKILL. */
+  async kill(id: string): Promise<void> {
+    const member = this.#running(id);
+    member.wasStopped = true;
+    member.process!.signal('SIGKILL');
+    await member.process!.exited;
+    this.#tell('killed', id, '');
+  }
+
+  pause(id: string): void {
+    this.#running(id).process!.signal('SIGSTOP');
+    this.#tell('paused', id, '');
+  }
+
+  resume(id: string): void {
+    this.#running(id).process!.signal('SIGCONT');
+    this.#tell('resumed', id, '');
+  }
+
+  /** Starts a process that has ended again, with the disk that it had. */
+  async restart(id: string): Promise<void> {
+    const member = this.#find(id);
+    if (member.process !== undefined && !member.process.hasExited) throw new GroupRequestError(`${id} is running: kill it first`);
+    await this.#launch(member);
+    await this.#begin(member);
+    this.#tell('restarted', id, this.#address(member.record));
+  }
+
+  /** A new member, which catches up. Resolves with its id when the group has taken it in. */
+  async add(): Promise<string> {
+    const id = `m${this.#nextMember++}`;
+    const record: Identity = { id, kind: 'member', port: 0, isFounder: false };
+    const member: Member = { record, process: undefined, wasStopped: false };
+    this.#members.set(id, member);
+    await this.#launch(member);
+    await this.#writeRecords();
+    await this.#shareRoutes();
+    await this.#begin(member);
+    await this.#administer({ type: 'add', peer: { id, address: this.#address(record) } }, `${id} was not taken in`);
+    for (const { record: { kind }, process } of this.#members.values()) {
+      if (kind === 'balancer') process?.tell({ type: 'member', peer: { id, address: this.#address(record) } });
+    }
+    this.#tell('added', id, this.#address(record));
+    return id;
+  }
+
+  /** Out of the group, and its process with it. */
+  async remove(id: string): Promise<void> {
+    const member = this.#find(id);
+    if (member.record.kind !== 'member') throw new GroupRequestError(`${id} is no member`);
+    await this.#administer({ type: 'remove', id }, `${id} was not let go`);
+    await this.#end(member, 'SIGKILL');
+    this.#members.delete(id);
+    await this.#writeRecords();
+    for (const { record: { kind }, process } of this.#members.values()) if (kind === 'balancer') process?.tell({ type: 'no-member', id });
+    this.#tell('removed', id, '');
+  }
+
+  /** Its disk is not believed any more: a new member takes its place, and catches up from the others. */
+  async rebuild(id: string): Promise<string> {
+    const member = this.#find(id);
+    if (member.record.kind !== 'member') throw new GroupRequestError(`${id} is no member`);
+    await this.#end(member, 'SIGKILL');
+    const successor = await this.add();
+    await this.remove(id);
+    await rm(this.#directory(id), { recursive: true, force: true });
+    this.#tell('replaced', id, `by ${successor}`);
+    return successor;
+  }
+
+  partition(ids: readonly string[], direction: 'both' | 'in' | 'out', withClients: boolean): void {
+    const { links } = this.#options;
+    if (links === undefined) throw new GroupRequestError('links are direct: start the group with --proxy, and they can be cut');
+    for (const id of ids) this.#find(id);
+    const balancers = new Set(this.balancers.map(({ id }) => id));
+    links.partition(new Set(ids), true, direction, (id) => !withClients && balancers.has(id));
+    this.#tell('partitioned', ids.join(', '), direction === 'both' ? '' : `only what they ${direction === 'out' ? 'say' : 'hear'}`);
+  }
+
+  heal(): void {
+    this.#options.links?.heal();
+    this.#tell('healed', '', '');
+  }
+
+  /** Ends everybody, in order. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await Promise.all([...this.#members.values()].map((member) => this.#end(member, 'SIGTERM')));
+    await this.#options.links?.close();
+  }
+
+  #places(isWanted: (kind: ProcessKind) => boolean): Place[] {
+    return [...this.#members.values()].filter(({ record }) => isWanted(record.kind)).map(({ record }) => ({ id: record.id, address: this.#address(record) }));
+  }
+
+  #address({ port }: Identity): string {
+    const { host } = this.#options;
+    return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  }
+
+  #directory(id: string): string {
+    return join(this.#options.dataDirectory, id);
+  }
+
+  #founders(): Identity[] {
+    const { size, viewServers, balancers, balancerPort } = this.#options;
+    const make = (count: number, letter: string, kind: ProcessKind, firstPort = 0): Identity[] => Array.from({ length: count }, (_, i) => ({
+      id: `${letter}${i + 1}`, kind, port: firstPort === 0 ? 0 : firstPort + i, isFounder: true,
+    }));
+    return [...make(viewServers, 'v', 'view-server'), ...make(size, 'm', 'member'), ...make(balancers, 'b', 'balancer', balancerPort)];
+  }
+
+  async #launch(member: Member): Promise<void> {
+    const { record } = member;
+    const { clusterId, mode, settings, faulty, host, argsOf } = this.#options;
+    const directory = this.#directory(record.id);
+    if (record.kind !== 'balancer') await mkdir(directory, { recursive: true });
+    const fault = record.kind === 'member' ? faulty.get(Number(record.id.slice(1))) : undefined;
+    const spec: Line = {
+      ...settings, id: record.id, clusterId, mode, host, port: record.port, directory, ...(fault === undefined ? {} : { faulty: fault }),
+    };
+    member.wasStopped = false;
+    const process = new GroupProcess({
+      args: argsOf(record.kind, spec),
+      onLine: (line) => this.#tell('says', record.id, String(line['text'] ?? JSON.stringify(line))),
+      onStderr: (text) => this.#tell('problem', record.id, text),
+      onExit: ({ code, signal }) => this.#ended(member, process, signal ?? `exit code ${code}`),
+    });
+    member.process = process;
+    try {
+      const { port } = await process.listening;
+      record.port = Number(port);
+    } catch (error) {
+      throw new Error(`${record.id} did not start: ${(error as Error).message}`);
+    }
+  }
+
+  /** Tells a process who the others are; with that it begins to serve. */
+  async #begin({ record, process }: Member): Promise<void> {
+    const founders = [...this.#members.values()].filter(({ record: { isFounder, kind } }) => isFounder && kind === 'member').map((founder) => this.#place(founder));
+    const viewServers = this.#places((kind) => kind === 'view-server');
+    process?.tell({
+      type: 'begin',
+      bootstrap: record.kind === 'view-server' ? viewServers : record.kind === 'balancer' ? this.members : record.isFounder ? founders : [],
+      viewServers,
+      members: this.members,
+      routes: await this.#routes(record.id, record.kind),
+    });
+  }
+
+  #place({ record }: Member): Place {
+    return { id: record.id, address: this.#address(record) };
+  }
+
+  async #routes(id: string, kind: ProcessKind): Promise<Record<string, string>> {
+    const { links } = this.#options;
+    if (links === undefined) return {};
+    const isDialed = (other: ProcessKind): boolean => (kind === 'view-server' ? other === 'view-server' : other === 'member' || (other === 'view-server' && kind === 'member'));
+    return links.routes(id, this.#places(isDialed));
+  }
+
+  async #shareRoutes(): Promise<void> {
+    for (const { record, process } of this.#members.values()) {
+      process?.tell({ type: 'routes', routes: await this.#routes(record.id, record.kind) });
+    }
+  }
+
+  /** Asks one member after the other until one has done it. */
+  async #administer(line: Line, failure: string): Promise<void> {
+    let reason = 'nobody answered';
+    for (const deadline = performance.now() + ADMIN_TIMEOUT_MS; performance.now() < deadline;) {
+      for (const { record, process } of this.#members.values()) {
+        if (record.kind !== 'member') continue;
+        const answer = await process?.ask(line);
+        if (answer?.['done'] === true) return;
+        if (typeof answer?.['reason'] === 'string') reason = answer['reason'];
+      }
+      await new Promise((resolve) => setTimeout(resolve, ADMIN_INTERVAL_MS));
+    }
+    throw new GroupRequestError(`${failure}: ${reason}`);
+  }
+
+  #ended(member: Member, process: GroupProcess, how: string): void {
+    const { record } = member;
+    if (this.#isStopping || member.wasStopped || member.process !== process) return;
+    this.#tell('died', record.id, how);
+    const { replaceAfterMs } = this.#options;
+    if (replaceAfterMs === undefined || record.kind !== 'member') return;
+    setTimeout(() => {
+      if (this.#isStopping || member.process !== process || !this.#members.has(record.id)) return;
+      this.rebuild(record.id).catch((error: Error) => this.#tell('problem', record.id, error.message));
+    }, replaceAfterMs).unref();
+  }
+
+  async #end(member: Member, signal: NodeJS.Signals): Promise<void> {
+    const { process } = member;
+    if (process === undefined || process.hasExited) return;
+    member.wasStopped = true;
+    // A stopped process does not hear SIGTERM.
+    if (process.isPaused) process.signal('SIGCONT');
+    process.signal(signal);
+    const timer = setTimeout(() => process.signal('SIGKILL'), STOP_TIMEOUT_MS);
+    await process.exited;
+    clearTimeout(timer);
+  }
+
+  #find(id: string): Member {
+    const member = this.#members.get(id);
+    if (member === undefined) throw new GroupRequestError(`there is no ${id}: the group has ${[...this.#members.keys()].join(', ')}`);
+    return member;
+  }
+
+  #running(id: string): Member {
+    const member = this.#find(id);
+    if (member.process === undefined || member.process.hasExited) throw new GroupRequestError(`${id} is not running`);
+    return member;
+  }
+
+  #tell(kind: GroupEvent['kind'], id: string, text: string): void {
+    this.#options.onEvent({ kind, id, text });
+  }
+
+  /** Who the group was before, when it lived here already. Throws Error when it was another kind of group. */
+  async #readRecords(): Promise<Identity[] | undefined> {
+    const path = join(this.#options.dataDirectory, GROUP_FILE);
+    const text = await readFile(path, 'utf8').catch(() => undefined);
+    if (text === undefined) return undefined;
+    const saved = parseLine(text) as { mode?: unknown; clusterId?: unknown; next?: unknown; processes?: unknown } | undefined;
+    if (saved === undefined || !Array.isArray(saved.processes)) throw new Error(`${path} is damaged`);
+    if (saved.mode !== this.#options.mode) throw new Error(`${path}: a group in mode ${String(saved.mode)} lives there`);
+    if (saved.clusterId !== this.#options.clusterId) throw new Error(`${path}: the group "${String(saved.clusterId)}" lives there`);
+    this.#nextMember = Number(saved.next);
+    return saved.processes as Identity[];
+  }
+
+  async #writeRecords(): Promise<void> {
+    const { mode, clusterId, dataDirectory } = this.#options;
+    const processes = [...this.#members.values()].map(({ record }) => record);
+    await writeFile(join(dataDirectory, GROUP_FILE), `${JSON.stringify({ mode, clusterId, next: this.#nextMember, processes }, undefined, 2)}\n`);
+  }
+}
