@@ -131,7 +131,8 @@ export class MemberNode {
     const peerId = conversation?.memberId ?? conversation?.expected;
     if (peerId === undefined || this.#links.get(peerId) !== connection) return;
     this.#links.delete(peerId);
-    this.#replica.peerLost(peerId, now);
+    // One that never stood tells nothing that silence does not.
+    if (conversation!.memberId !== undefined) this.#replica.peerLost(peerId, now);
   }
 
   received(connection: number, bytes: Uint8Array, now: Millis): void {

@@ -111,7 +111,8 @@ export class MemberHost extends EndpointHost {
     const isDue = this.#redial.dueAt(peer.address) <= now;
     if (isDue) this.#redial.tried(peer.address, now);
     const address = isDue ? this.#resolve(peer) : undefined;
-    if (address === undefined || this.#isConnected(address)) {
+    // One that the other side has opened may be here already, and has yet to say whose it is.
+    if (address === undefined || this.endpoint.hasConnection(address)) {
       this.#nextDial = Math.min(this.#nextDial, this.#redial.dueAt(peer.address));
       return;
     }
@@ -120,12 +121,6 @@ export class MemberHost extends EndpointHost {
     this.#connections.set(id, connection);
     this.#redial.opened(id, peer.address);
     dialed(id);
-  }
-
-  /** A connection from a member's own address may be here already, and has yet to say whose it is. */
-  #isConnected(address: Address): boolean {
-    for (const { remote } of this.#connections.values()) if (remote.key === address.key) return true;
-    return false;
   }
 
   #serve(id: number, connection: Connection, now: Millis): void {

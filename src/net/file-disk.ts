@@ -9,21 +9,12 @@ import { syncDirectory, writeAll } from './output-file.ts';
 /** What a replica may call a file in a directory. */
 const FILE_NAME = /^[a-z][a-z0-9.-]{0,63}$/;
 
-/**
- * Opens a directory for one replica, which is alone in it until close(). It is made when it is not there. Rejects with the
- * system's error, or with DirectoryInUseError.
- */
-export async function openDataDirectory(path: string): Promise<FileDisk> {
-  const first = await named(path, mkdir(path, { recursive: true }));
-  // What was made is there after a power failure only if the directory around it says so.
-  if (first !== undefined) for (let made = resolve(path); made !== dirname(resolve(first)); made = dirname(made)) await syncDirectory(dirname(made));
-  const lock = lockDirectory(path);
-  return new FileDisk((file) => (FILE_NAME.test(file) ? join(path, file) : undefined), lock);
-}
+/** Paths by the replica's own names. */
+type Places = Pick<ReadonlyMap<string, string>, 'get'>;
 
 /** Carries out a replica's disk writes on real files. One run() at a time. Its errors name the file. */
 export class FileDisk {
-  readonly #place: (file: string) => string | undefined;
+  readonly #places: Places;
   readonly #lock: DirectoryLock | undefined;
   /** One for each name, kept from one run to the next. */
   readonly #open = new Map<string, FileHandle>();
@@ -31,16 +22,28 @@ export class FileDisk {
   readonly #isNew = new Set<string>();
 
   /** Where the files lie that the replica names. */
-  constructor(places: Readonly<Record<string, string>> | ((file: string) => string | undefined), lock?: DirectoryLock) {
-    this.#place = typeof places === 'function' ? places : (file) => places[file];
+  constructor(places: Places, lock?: DirectoryLock) {
+    this.#places = places;
     this.#lock = lock;
+  }
+
+  /**
+   * Opens a directory for one replica, which is alone in it until close(). It is made when it is not there. Rejects with the
+   * system's error, or with DirectoryInUseError, which says who is in it.
+   */
+  static async open(directory: string): Promise<FileDisk> {
+    const first = await named(directory, mkdir(directory, { recursive: true }));
+    // What was made is there after a power failure only if the directory around it says so.
+    if (first !== undefined) for (let made = resolve(directory); made !== dirname(resolve(first)); made = dirname(made)) await syncDirectory(dirname(made));
+    const lock = lockDirectory(directory);
+    return new FileDisk({ get: (file) => (FILE_NAME.test(file) ? join(directory, file) : undefined) }, lock);
   }
 
   /** In order. Rejects with the system's error at the first that fails; those before it are done. */
   async run(operations: readonly DiskOperation[]): Promise<void> {
     for (const [i, operation] of operations.entries()) {
       const path = this.#path(operation.file);
-      await named(path, this.#one(operation, path, operations.slice(i + 1)));
+      await named(path, this.#one(operation, path, () => operations.slice(i + 1)));
     }
   }
 
@@ -89,7 +92,7 @@ export class FileDisk {
     this.#lock?.release();
   }
 
-  async #one(operation: DiskOperation, path: string, later: readonly DiskOperation[]): Promise<void> {
+  async #one(operation: DiskOperation, path: string, later: () => readonly DiskOperation[]): Promise<void> {
     const { file } = operation;
     switch (operation.kind) {
       case 'create':
@@ -110,7 +113,7 @@ export class FileDisk {
       case 'sync':
         await (await this.#handle(file)).sync();
         // A content without a name is lost; but a rename to come will sync the directory anyway.
-        if (!this.#isNew.has(file) || later.some((next) => next.kind === 'rename' && next.file === file)) break;
+        if (!this.#isNew.has(file) || later().some((next) => next.kind === 'rename' && next.file === file)) break;
         await syncDirectory(dirname(path));
         this.#isNew.delete(file);
         break;
@@ -144,7 +147,7 @@ export class FileDisk {
   }
 
   #path(file: string): string {
-    const path = this.#place(file);
+    const path = this.#places.get(file);
     if (path === undefined) throw new Error(`no place is known for the file "${file}"`);
     return path;
   }

@@ -74,7 +74,7 @@ export class GroupMember {
     this.#options = options;
     const config = pickConfig(options);
     this.#userTimeoutMs = resolveConfig(config).userTimeoutMs;
-    this.#disk = new FileDisk({ [PART_FILE]: partPath(options.path), [FINAL_FILE]: options.path });
+    this.#disk = new FileDisk(new Map([[PART_FILE, partPath(options.path)], [FINAL_FILE, options.path]]));
     this.#sink = new FileSink({ readContent: (offset, length) => this.#disk.read(this.#sink.isCommitted ? FINAL_FILE : PART_FILE, offset, length) });
     const id = randomUUID();
     this.#node = new MemberNode({

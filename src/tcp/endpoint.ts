@@ -121,6 +121,11 @@ export class Endpoint implements Machine {
     return this.#connections.values();
   }
 
+  /** A connection with this peer exists, in whatever state: none can be opened meanwhile. */
+  hasConnection(remote: Address): boolean {
+    return this.#connections.has(remote.key);
+  }
+
   /** Opens a connection to `remote`. Throws RangeError for bad options, Error when there is one already. */
   connect(remote: Address, now: Millis, options: Partial<TcpConfig> = {}): Connection {
     if (this.#connections.has(remote.key)) throw new Error(`there is a connection to ${remote.host}:${remote.port} already`);

@@ -4,7 +4,6 @@ import { makeAddress, type Address } from '../../src/core/address.ts';
 import { TimeHeap } from '../../src/core/heap.ts';
 import type { Machine, Millis } from '../../src/core/machine.ts';
 import { createRandom, type Random } from '../../src/core/random.ts';
-import type { DiskOperation } from '../../src/group/disk.ts';
 import type { FileGroupOptions } from '../../src/group/file-group.ts';
 import { FileSink, FINAL_FILE } from '../../src/group/file-sink.ts';
 import { MemberNode } from '../../src/group/member-node.ts';
@@ -14,6 +13,7 @@ import { MemberHost } from '../../src/host/member-host.ts';
 import { SenderHost } from '../../src/host/sender-host.ts';
 import { Link } from '../../src/link/link.ts';
 import { parseProfile } from '../../src/link/profile.ts';
+import { SimulatedDisk } from '../../src/sim/simulated-disk.ts';
 import type { TcpConfig } from '../../src/tcp/config.ts';
 import { Endpoint } from '../../src/tcp/endpoint.ts';
 
@@ -29,71 +29,24 @@ export interface GroupWorldOptions {
   readonly diskMs?: Millis;
 }
 
-/** A disk in memory: what was written, and whether it was synced before it got its final name. */
-export class MemoryDisk {
-  readonly #files = new Map<string, { buffer: Uint8Array; length: number }>();
-  readonly #synced = new Set<string>();
-  /** Set: the next operation fails with it. */
-  failure: string | undefined;
-
-  run(operations: readonly DiskOperation[]): void {
-    for (const operation of operations) {
-      if (this.failure !== undefined) throw new Error(this.failure);
-      this.#one(operation);
-    }
-  }
-
-  read(file: string): Uint8Array | undefined {
-    const content = this.#files.get(file);
-    return content?.buffer.subarray(0, content.length);
-  }
-
-  /** Digest of the finished file; undefined when there is none that would survive a power failure. */
-  sha256(): string | undefined {
-    const content = this.read(FINAL_FILE);
-    return content === undefined || !this.#synced.has(FINAL_FILE) ? undefined : createHash('sha256').update(content).digest('hex');
-  }
-
-  #one(operation: DiskOperation): void {
-    const content = this.#files.get(operation.file);
-    if (operation.kind === 'create') {
-      this.#files.set(operation.file, { buffer: new Uint8Array(0), length: 0 });
-      return;
-    }
-    if (content === undefined) throw new Error(`${operation.kind}: no file ${operation.file}`);
-    if (operation.kind === 'write') {
-      const end = operation.offset + operation.bytes.length;
-      if (end > content.buffer.length) {
-        const grown = new Uint8Array(end * 2);
-        grown.set(content.buffer);
-        content.buffer = grown;
-      }
-      content.buffer.set(operation.bytes, operation.offset);
-      content.length = Math.max(content.length, end);
-      this.#synced.delete(operation.file);
-    } else if (operation.kind === 'sync') {
-      this.#synced.add(operation.file);
-    } else if (operation.kind === 'rename') {
-      this.#files.delete(operation.file);
-      this.#files.set(operation.to, content);
-      if (this.#synced.delete(operation.file)) this.#synced.add(operation.to);
-    }
-  }
-}
-
 export class MemberProcess {
   readonly address: Address;
   host: MemberHost | undefined;
-  disk = new MemoryDisk();
+  disk: SimulatedDisk;
   isPaused = false;
   /** Datagrams that wait while it is paused. */
   readonly waiting: { from: Address; bytes: Uint8Array }[] = [];
   life = 0;
-  /** Factor on its disk's times. */
-  slowness = 1;
 
-  constructor(address: Address) {
+  constructor(address: Address, disk: SimulatedDisk) {
     this.address = address;
+    this.disk = disk;
+  }
+
+  /** Digest of the finished file; undefined when there is none that would survive a power failure. */
+  sha256(): string | undefined {
+    const content = this.disk.read(FINAL_FILE);
+    return content === undefined || !this.disk.isDurable(FINAL_FILE) ? undefined : createHash('sha256').update(content).digest('hex');
   }
 }
 
@@ -117,7 +70,7 @@ export class GroupWorld {
     this.source = new Uint8Array(options.bytes).map(() => content.below(256));
     const profile = parseProfile(options.network ?? 'delay 5ms 2ms');
     for (let i = 0; i < options.members; i++) {
-      const member = new MemberProcess(makeAddress(`10.0.1.${i + 1}`, 1));
+      const member = new MemberProcess(makeAddress(`10.0.1.${i + 1}`, 1), this.#newDisk(i, 0));
       this.members.push(member);
       this.start(i);
       this.#links.push({ up: new Link(profile, this.#random.fork(`up${i}`)), down: new Link(profile, this.#random.fork(`down${i}`)) });
@@ -156,8 +109,8 @@ export class GroupWorld {
   start(i: number): void {
     const member = this.members[i]!;
     member.life++;
-    member.disk = new MemoryDisk();
-    const sink = new FileSink({ readContent: (offset, length) => member.disk.read('part')!.slice(offset, offset + length) });
+    member.disk = this.#newDisk(i, member.life);
+    const sink = new FileSink({ readContent: (offset, length) => member.disk.read('part')!.subarray(offset, offset + length) });
     const replica = new WriteAllReplica(`member-${i}-${member.life}`, sink);
     const node = new MemberNode({ replica, clusterId: 'failmask', memberId: `member-${i}-${member.life}` });
     const endpoint = new Endpoint({ secret: new Uint8Array(32).fill(member.life), config: { ...this.#options.config }, name: `member${i}` });
@@ -239,8 +192,7 @@ export class GroupWorld {
     const operations = host.takeDisk();
     if (operations === undefined) return;
     const { life, disk } = member;
-    const delayMs = this.#random.unit() * (this.#options.diskMs ?? 2) * member.slowness;
-    this.at(this.now + delayMs, () => {
+    this.at(this.now + disk.drawDelayMs(), () => {
       if (member.life !== life) return;
       try {
         disk.run(operations);
@@ -249,5 +201,9 @@ export class GroupWorld {
         host.diskFailed((error as Error).message, this.now);
       }
     });
+  }
+
+  #newDisk(i: number, life: number): SimulatedDisk {
+    return new SimulatedDisk({ random: this.#random.fork(`disk${i} ${life}`), maxDelayMs: this.#options.diskMs ?? 2 });
   }
 }

@@ -23,7 +23,7 @@ function expectHonest(world: GroupWorld, outcome: GroupOutcome | undefined): voi
     expect(counted).toEqual([]);
   }
   outcome!.fates.forEach((fate, i) => {
-    if (fate.kind === 'committed') expect(world.members[i]!.disk.sha256(), `member ${i} of seed`).toBe(world.sha256);
+    if (fate.kind === 'committed') expect(world.members[i]!.sha256(), `member ${i} of seed`).toBe(world.sha256);
   });
 }
 
@@ -97,7 +97,7 @@ describe('a file to a group of k+1', () => {
       else {
         resets++;
         expect(fate.reason).toContain('ECONNRESET');
-        expect(world.members[1]!.disk.sha256()).toBeUndefined();
+        expect(world.members[1]!.sha256()).toBeUndefined();
       }
     }
     expect(resets).toBeGreaterThan(20);
@@ -107,7 +107,7 @@ describe('a file to a group of k+1', () => {
     const fast = new GroupWorld({ seed: 3, members: 2, bytes: 1_000_000, config: CONFIG });
     fast.run();
     const slow = new GroupWorld({ seed: 3, members: 2, bytes: 1_000_000, config: CONFIG });
-    slow.members[1]!.slowness = 200;
+    slow.members[1]!.disk.slowness = 200;
     let widest = 0;
     slow.runUntil(600_000, () => {
       widest = Math.max(widest, slow.sender.group.bytes - slow.sender.group.confirmedBytes(1));
@@ -141,7 +141,7 @@ describe('a file to a group of k+1', () => {
     expect(outcome!.fates.map(({ kind }) => kind)).toEqual(['committed', 'committed', 'expelled']);
     // Healed, it is still not counted, and it does not keep what is incomplete as if it were whole.
     world.runUntil(60_000);
-    expect(world.members[2]!.disk.sha256()).toBeUndefined();
+    expect(world.members[2]!.sha256()).toBeUndefined();
   });
 
   it('goes on without a member that is not there from the start', () => {
@@ -156,18 +156,18 @@ describe('a file to a group of k+1', () => {
   it('expels a member whose disk is full, with its own words', () => {
     const world = new GroupWorld({ seed: 7, members: 2, bytes: 300_000, config: CONFIG });
     world.at(60, () => {
-      world.members[1]!.disk.failure = 'ENOSPC: no space left on device';
+      world.members[1]!.disk.fail('ENOSPC');
     });
     const outcome = world.run();
     expectHonest(world, outcome);
-    expect(fateOf(outcome, 1)).toMatchObject({ kind: 'expelled', reason: 'its disk failed: ENOSPC: no space left on device' });
+    expect(fateOf(outcome, 1)).toMatchObject({ kind: 'expelled', reason: 'its disk failed: ENOSPC: no space left on device, write part' });
     expect(fateOf(outcome, 0).kind).toBe('committed');
   });
 
   it('expels a member that is stuck above the transport', () => {
     const world = new GroupWorld({ seed: 8, members: 2, bytes: 300_000, config: CONFIG, group: { replyTimeoutMs: 10_000 } });
     world.at(60, () => {
-      world.members[0]!.slowness = 1e9;
+      world.members[0]!.disk.slowness = 1e9;
     });
     const outcome = world.run();
     expectHonest(world, outcome);
