@@ -1,0 +1,106 @@
+import type { Millis } from '../../core/machine.ts';
+import type { ReplicaId } from '../replica.ts';
+import { SnapshotError } from '../state-machine.ts';
+import type { StoredEntry } from '../storage.ts';
+import type { RaftCore } from './raft-core.ts';
+import type { RaftMessage } from './raft-message.ts';
+
+/** Of a snapshot that comes in; more is not a snapshot of ours. */
+const MAX_CHUNKS = 1 << 20;
+/** Chunks that are kept though one before them is missing. */
+const MAX_AHEAD = 64;
+
+interface Incoming {
+  readonly from: ReplicaId;
+  readonly transfer: number;
+  /** With holes, where later ones came first. */
+  readonly chunks: Uint8Array[];
+  /** Chunks that are here without a gap. */
+  received: number;
+  /** Of all chunks, once the last has come. */
+  count: number;
+}
+
+/** What a follower does with what its leader sends: entries (Raft paper, section 5.3) and snapshots (section 7). */
+export class Following {
+  readonly #core: RaftCore;
+  #incoming: Incoming | undefined;
+
+  constructor(core: RaftCore) {
+    this.#core = core;
+  }
+
+  /** `from` leads this term. */
+  append(from: ReplicaId, message: RaftMessage & { readonly kind: 'append' }, now: Millis): void {
+    const core = this.#core;
+    const { log } = core;
+    const { prevIndex, prevTerm, entries, round } = message;
+    const refuse = (index: number): void => core.send(from, { kind: 'append-reply', term: core.term, isMatch: false, index, hintTerm: log.termAt(index) ?? 0, round });
+    // Before the commit index, logs agree: what comes again, or late, is only acknowledged.
+    if (prevIndex < core.commitIndex) {
+      this.#take(entries.filter(({ index }) => index > core.commitIndex), now);
+    } else {
+      const term = log.termAt(prevIndex);
+      if (term === undefined) return refuse(log.lastIndex);
+      if (term !== prevTerm) return refuse(log.lastIndexOfTermAtMost(prevTerm, prevIndex - 1));
+      this.#take(entries, now);
+    }
+    const matched = Math.max(prevIndex + entries.length, core.commitIndex);
+    core.commit(Math.min(message.commitIndex, matched), now);
+    this.#settleDoubt(from, now);
+    core.send(from, { kind: 'append-reply', term: core.term, isMatch: true, index: matched, hintTerm: 0, round });
+  }
+
+  chunk(from: ReplicaId, message: RaftMessage & { readonly kind: 'chunk' }, now: Millis): void {
+    const core = this.#core;
+    const { transfer, number, isLast, index, lastTerm, meta, bytes } = message;
+    if (index <= core.commitIndex) {
+      // All of it is here already.
+      core.send(from, { kind: 'chunk-reply', term: core.term, transfer, received: number + 1, isComplete: true });
+      return;
+    }
+    if (this.#incoming?.from !== from || this.#incoming.transfer !== transfer) this.#incoming = { from, transfer, chunks: [], received: 0, count: Infinity };
+    const incoming = this.#incoming;
+    const { chunks } = incoming;
+    if (number < Math.min(incoming.received + MAX_AHEAD, MAX_CHUNKS)) {
+      chunks[number] ??= bytes.slice();
+      if (isLast) incoming.count = number + 1;
+    }
+    while (chunks[incoming.received] !== undefined) incoming.received++;
+    const isComplete = incoming.received === incoming.count;
+    if (isComplete) {
+      this.#incoming = undefined;
+      try {
+        core.adoptSnapshot({ index, term: lastTerm, meta: meta.slice() }, chunks, now);
+      } catch (error) {
+        if (!(error instanceof SnapshotError)) throw error;
+        core.becomeFailed(`a snapshot from ${from} cannot be used: ${error.message}`, now);
+        return;
+      }
+    }
+    core.send(from, { kind: 'chunk-reply', term: core.term, transfer, received: incoming.received, isComplete });
+  }
+
+  /** Entries that follow what both logs hold. Those that contradict ours take the place of ours and of all behind them. */
+  #take(entries: readonly StoredEntry[], now: Millis): void {
+    const core = this.#core;
+    const first = entries.findIndex(({ index, term }) => core.log.termAt(index) !== term);
+    if (first < 0) return;
+    const fresh = entries.slice(first);
+    if (fresh[0]!.index <= core.log.lastIndex) core.truncate(fresh[0]!.index);
+    // The message's buffer is not ours to keep.
+    core.append(fresh.map(({ index, term, bytes }) => ({ index, term, bytes: bytes.slice() })), now);
+  }
+
+  /**
+   * A member whose disk may have lost its end has caught up when its log holds an entry of its leader's own term: then it holds all that the
+   * leader held when it was elected, and so everything that was ever committed (Leader Completeness). The vote that it may have
+   * forgotten it can't give again: in this term it counts as given to the leader.
+   */
+  #settleDoubt(leader: ReplicaId, now: Millis): void {
+    const core = this.#core;
+    if (!core.storage.isSuspect || core.log.lastTerm !== core.term) return;
+    if (core.votedFor === undefined) core.vote(core.term, leader, now);
+    core.storage.markSafe();
+  }
+}
