@@ -1,0 +1,231 @@
+import { describe, expect, it } from 'vitest';
+
+import { encodeRaftMessage } from '../../../src/group/raft/raft-message.ts';
+import { encodeCommand } from '../../../src/group/raft/raft-entry.ts';
+import { Cluster } from './cluster.ts';
+import { checkTrace } from './invariants.ts';
+
+const NO_OP = encodeCommand({ kind: 'no-op' });
+
+function answers(cluster: Cluster, client: string, serial: number): string[] {
+  return cluster.replies.filter((reply) => reply.clientId === client && reply.serial === serial).map(({ reply }) => reply.status);
+}
+
+function lists(cluster: Cluster): string[] {
+  return [...cluster.nodes.values()].map(({ machine }) => machine.items.join());
+}
+
+describe('the replicated log', () => {
+  it('what is answered is on a majority of disks', () => {
+    const cluster = new Cluster({ size: 5 });
+    const client = cluster.open();
+    const leader = cluster.leader()!;
+    const others = [...cluster.nodes.keys()].filter((id) => id !== leader);
+    // Only one follower is reached: two of five hold it.
+    cluster.fate = ({ from, to }) => ([from, to].every((id) => id === leader || id === others[0]) ? 1 : 0);
+    cluster.propose(leader, { clientId: client, serial: 1, text: '+a' });
+    cluster.run(800);
+    expect(answers(cluster, client, 1)).toEqual([]);
+    cluster.fate = () => 1;
+    cluster.run(1500);
+    expect(answers(cluster, client, 1)).toEqual(['ok']);
+  });
+
+  it('a single member answers only when its own disk has it', () => {
+    const cluster = new Cluster({ size: 1 });
+    const client = cluster.open();
+    cluster.node('m1').disk.slowness = 1000;
+    cluster.propose('m1', { clientId: client, serial: 1, text: '+a' });
+    cluster.run(0);
+    expect(answers(cluster, client, 1)).toEqual([]);
+    cluster.run(2100);
+    expect(answers(cluster, client, 1)).toEqual(['ok']);
+  });
+
+  it('a request that comes twice is carried out once, and gets the same answer', () => {
+    const cluster = new Cluster({ size: 3 });
+    const client = cluster.open();
+    for (let i = 0; i < 3; i++) cluster.propose(cluster.leader()!, { clientId: client, serial: 1, text: '+a' });
+    cluster.run(1000);
+    expect(answers(cluster, client, 1)).toEqual(['ok', 'ok', 'ok']);
+    expect(new Set(lists(cluster))).toEqual(new Set(['a']));
+  });
+
+  it('also when another leader carries it out the second time', () => {
+    const cluster = new Cluster({ size: 3 });
+    const client = cluster.open();
+    cluster.propose(cluster.leader()!, { clientId: client, serial: 1, text: '+a' });
+    cluster.run(1000);
+    cluster.crash(cluster.leader()!);
+    const next = cluster.elect();
+    cluster.propose(next, { clientId: client, serial: 1, text: '+a' });
+    cluster.propose(next, { clientId: client, serial: 2, text: '+b' });
+    cluster.run(1000);
+    expect(cluster.node(next).machine.items).toEqual(['a', 'b']);
+  });
+
+  it('who does not lead says who does', () => {
+    const cluster = new Cluster({ size: 3 });
+    const client = cluster.open();
+    cluster.run(1000);
+    const leader = cluster.leader()!;
+    const other = [...cluster.nodes.keys()].find((id) => id !== leader)!;
+    cluster.propose(other, { clientId: client, serial: 1, text: '+a' });
+    cluster.run(10);
+    const { reply } = cluster.replies.at(-1)!;
+    expect([reply.status, new TextDecoder().decode(reply.body)]).toEqual(['not-leader', cluster.node(leader).peer.address]);
+  });
+
+  it('a leader that is deposed owes an answer: ask elsewhere; the entry that it alone had is gone', () => {
+    const cluster = new Cluster({ size: 3 });
+    const client = cluster.open();
+    const leader = cluster.leader()!;
+    cluster.fate = ({ from, to }) => ((from === leader) === (to === leader) ? 1 : 0);
+    cluster.propose(leader, { clientId: client, serial: 1, text: '+lost' });
+    cluster.run(5000);
+    expect(answers(cluster, client, 1)).toEqual(['not-leader']);
+    const next = cluster.leader()!;
+    cluster.propose(next, { clientId: client, serial: 1, text: '+kept' });
+    cluster.run(1000);
+    cluster.fate = () => 1;
+    cluster.run(3000);
+    expect(new Set(lists(cluster))).toEqual(new Set(['kept']));
+    checkTrace(cluster.events.map(({ event }) => event));
+  });
+
+  it('figure 8: an entry of an earlier term is not committed by counting', () => {
+    const cluster = new Cluster({ size: 3, config: { electionTimeoutMs: 1000 } });
+    cluster.fate = () => 0;
+    const at = (id: string, message: Parameters<typeof encodeRaftMessage>[0], from: string): void => cluster.replica(id).step(from, encodeRaftMessage(message), cluster.now);
+    // m1 has an entry of term 2 that nobody else has, and becomes leader in term 4.
+    at('m1', { kind: 'append', term: 2, prevIndex: 0, prevTerm: 0, commitIndex: 0, round: 1, entries: [{ index: 1, term: 2, bytes: NO_OP }] }, 'm3');
+    cluster.run(10_000, () => cluster.replica('m1').status().role === 'pre-candidate');
+    at('m1', { kind: 'pre-vote-reply', term: 3, isGranted: true }, 'm2');
+    at('m1', { kind: 'vote-reply', term: 3, isGranted: true }, 'm2');
+    cluster.run(50);
+    expect(cluster.replica('m1').status()).toMatchObject({ role: 'leader', term: 3, lastIndex: 2, commitIndex: 0 });
+    // m2 acknowledges the old entry only: a majority holds it, and it may still be lost.
+    at('m1', { kind: 'append-reply', term: 3, isMatch: true, index: 1, hintTerm: 0, round: 1 }, 'm2');
+    cluster.run(50);
+    expect(cluster.replica('m1').status().commitIndex).toBe(0);
+    at('m1', { kind: 'append-reply', term: 3, isMatch: true, index: 2, hintTerm: 0, round: 1 }, 'm2');
+    cluster.run(50);
+    expect(cluster.replica('m1').status().commitIndex).toBe(2);
+  });
+
+  it('figure 7: whatever a follower has too much or too little, it ends with the leader\'s log', () => {
+    // Terms of the entries; the first is the leader's log.
+    const leaderLog = [1, 1, 1, 4, 4, 5, 5, 6, 6, 6];
+    const followers = [
+      [1, 1, 1, 4, 4, 5, 5, 6, 6], [1, 1, 1, 4], [1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 6], [1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 7, 7], [1, 1, 1, 4, 4, 4, 4], [1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3],
+    ];
+    const cluster = new Cluster({ size: 7 });
+    cluster.fate = () => 0;
+    [leaderLog, ...followers].forEach((log, i) => {
+      const entries = log.map((term, j) => ({ index: j + 1, term, bytes: encodeCommand({ kind: 'request', request: { kind: 'request', clientId: 'x', serial: j + 1, acknowledged: 0, isStale: false, operation: new Uint8Array([0x2b, term]) } }) }));
+      cluster.replica(`m${i + 1}`).step('m7', encodeRaftMessage({ kind: 'append', term: 7, prevIndex: 0, prevTerm: 0, commitIndex: 0, round: 1, entries }), cluster.now);
+    });
+    // m1 can be elected by those whose logs are no newer: b, e, f and a; they get through now.
+    cluster.run(1);
+    cluster.fate = ({ from, to }) => (from === 'm7' || to === 'm7' ? 0 : 1);
+    for (const id of ['m4']) cluster.crash(id);
+    cluster.run(30_000, () => cluster.leader() !== undefined);
+    const leader = cluster.leader()!;
+    cluster.start('m4');
+    cluster.run(5000);
+    const reference = cluster.replica(leader).status();
+    for (const id of ['m1', 'm2', 'm3', 'm4', 'm5', 'm6']) {
+      expect(cluster.replica(id).status()).toMatchObject({ lastIndex: reference.lastIndex, commitIndex: reference.commitIndex, digest: reference.digest });
+    }
+    checkTrace(cluster.events.map(({ event }) => event));
+  });
+
+  it('a slow follower costs the leader no more than its window', () => {
+    const cluster = new Cluster({ size: 3, config: { maxInflightBytes: 4096 } });
+    const client = cluster.open();
+    const leader = cluster.leader()!;
+    let bytes = 0;
+    const slow = [...cluster.nodes.keys()].find((id) => id !== leader)!;
+    cluster.fate = ({ to, body }, message) => {
+      if (to === slow && message?.kind === 'append') bytes += body.length;
+      return to === slow || false ? 0 : 1;
+    };
+    for (let serial = 1; serial <= 200; serial++) cluster.propose(leader, { clientId: client, serial, acknowledged: serial - 1, text: `+${'x'.repeat(500)}` });
+    cluster.run(100);
+    expect(answers(cluster, client, 200)).toEqual(['ok']);
+    expect(bytes).toBeLessThan(100_000);
+  });
+
+  it('more than it can hold uncommitted is told at once', () => {
+    const cluster = new Cluster({ size: 3, config: { maxUncommittedEntries: 10 } });
+    const client = cluster.open();
+    const leader = cluster.leader()!;
+    cluster.fate = () => 0;
+    for (let serial = 1; serial <= 15; serial++) cluster.propose(leader, { clientId: client, serial, text: '+x' });
+    cluster.run(10);
+    expect(cluster.replies.filter(({ reply }) => reply.status === 'busy').map(({ serial }) => serial)).toEqual([11, 12, 13, 14, 15]);
+  });
+});
+
+describe('reads', () => {
+  it('are answered by a leader that a majority has just confirmed, without the log', () => {
+    const cluster = new Cluster({ size: 3 });
+    const client = cluster.open();
+    cluster.propose(cluster.leader()!, { clientId: client, serial: 1, text: '+a' });
+    cluster.run(1000);
+    const { lastIndex } = cluster.replica(cluster.leader()!).status();
+    cluster.propose(cluster.leader()!, { clientId: client, serial: 2, text: '?' });
+    cluster.run(100);
+    expect(new TextDecoder().decode(cluster.replies.at(-1)!.reply.body)).toBe('a');
+    expect(cluster.replica(cluster.leader()!).status().lastIndex).toBe(lastIndex);
+  });
+
+  it('a deposed leader that does not know it answers nothing; a stale read it answers', () => {
+    const cluster = new Cluster({ size: 3 });
+    const client = cluster.open();
+    const old = cluster.leader()!;
+    cluster.propose(old, { clientId: client, serial: 1, text: '+a' });
+    cluster.run(1000);
+    cluster.fate = ({ from, to }) => ((from === old) === (to === old) ? 1 : 0);
+    cluster.run(50);
+    cluster.propose(old, { clientId: client, serial: 2, text: '?' });
+    cluster.run(500);
+    expect(answers(cluster, client, 2)).toEqual([]);
+    cluster.propose(old, { clientId: client, serial: 3, text: '?', isStale: true });
+    cluster.run(10);
+    expect(answers(cluster, client, 3)).toEqual(['ok']);
+    cluster.run(5000);
+    expect(answers(cluster, client, 2)).toEqual(['not-leader']);
+  });
+
+  it('many that wait share one round', () => {
+    const cluster = new Cluster({ size: 3 });
+    const client = cluster.open();
+    cluster.run(1000);
+    const leader = cluster.leader()!;
+    let appends = 0;
+    cluster.fate = (_flight, message) => {
+      if (message?.kind === 'append') appends++;
+      return 1;
+    };
+    for (let serial = 2; serial < 102; serial++) cluster.propose(leader, { clientId: client, serial, text: '?' });
+    cluster.run(50);
+    expect(cluster.replies.filter(({ serial, reply }) => serial >= 2 && reply.status === 'ok').length).toBe(100);
+    expect(appends).toBeLessThanOrEqual(4);
+  });
+
+  it('a new leader waits until it knows what its predecessors have committed', () => {
+    const cluster = new Cluster({ size: 3 });
+    const client = cluster.open();
+    cluster.propose(cluster.leader()!, { clientId: client, serial: 1, text: '+a' });
+    cluster.run(1000);
+    cluster.crash(cluster.leader()!);
+    cluster.run(10_000, () => cluster.leader() !== undefined);
+    const next = cluster.leader()!;
+    // Elected, and its no-op is not committed yet.
+    cluster.propose(next, { clientId: client, serial: 2, text: '?' });
+    expect(answers(cluster, client, 2)).toEqual([]);
+    cluster.run(500);
+    expect(new TextDecoder().decode(cluster.replies.at(-1)!.reply.body)).toBe('a');
+  });
+});
