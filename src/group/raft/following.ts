@@ -25,6 +25,8 @@ interface Incoming {
 export class Following {
   readonly #core: RaftCore;
   #incoming: Incoming | undefined;
+  /** While the disk is suspect: what the leader of this term had when it was first heard. */
+  #doubt: { readonly term: number; readonly until: number } | undefined;
 
   constructor(core: RaftCore) {
     this.#core = core;
@@ -47,7 +49,7 @@ export class Following {
     }
     const matched = Math.max(prevIndex + entries.length, core.commitIndex);
     core.commit(Math.min(message.commitIndex, matched), now);
-    this.#settleDoubt(from, now);
+    this.#settleDoubt(from, message.lastIndex, matched, now);
     core.send(from, { kind: 'append-reply', term: core.term, isMatch: true, index: matched, hintTerm: 0, round });
   }
 
@@ -93,13 +95,16 @@ export class Following {
   }
 
   /**
-   * A member whose disk may have lost its end has caught up when its log holds an entry of its leader's own term: then it holds all that the
-   * leader held when it was elected, and so everything that was ever committed (Leader Completeness). The vote that it may have
-   * forgotten it can't give again: in this term it counts as given to the leader.
+   * A member whose disk may have lost its end has caught up when its log holds all that the leader held when it was first heard: whatever was
+   * acknowledged to this leader, and, with an entry of the leader's own term, whatever was committed before (Leader Completeness). The vote
+   * that it may have forgotten it cannot give again: in this term it counts as given to the leader. No message from before the crash can
+   * come in between, since connections do not outlive their processes.
    */
-  #settleDoubt(leader: ReplicaId, now: Millis): void {
+  #settleDoubt(leader: ReplicaId, lastIndex: number, matched: number, now: Millis): void {
     const core = this.#core;
-    if (!core.storage.isSuspect || core.log.lastTerm !== core.term) return;
+    if (!core.storage.isSuspect) return;
+    if (this.#doubt?.term !== core.term) this.#doubt = { term: core.term, until: lastIndex };
+    if (matched < this.#doubt.until || core.log.lastTerm !== core.term) return;
     if (core.votedFor === undefined) core.vote(core.term, leader, now);
     core.storage.markSafe();
   }

@@ -27,7 +27,7 @@ export class Progress {
   /** The logs meet at `index`. */
   matched(index: number): void {
     this.match = Math.max(this.match, index);
-    this.next = Math.max(this.next, this.match + 1);
+    this.next = Math.max(this.next, index + 1);
     this.isWaiting = false;
     if (this.state === 'probe') this.state = 'replicate';
   }
@@ -36,6 +36,6 @@ export class Progress {
   missed(next: number): void {
     this.state = 'probe';
     this.isWaiting = false;
-    this.next = Math.max(this.match + 1, next);
+    this.next = next;
   }
 }

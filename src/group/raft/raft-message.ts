@@ -8,7 +8,9 @@ export type RaftMessage =
   | {
       readonly kind: 'append'; readonly term: number; readonly prevIndex: number; readonly prevTerm: number; readonly commitIndex: number;
       /** Comes back in the answer: whoever answers it acknowledged the leader after the round began. */
-      readonly round: number; readonly entries: readonly StoredEntry[];
+      readonly round: number;
+      /** Where the leader's log ends. */
+      readonly lastIndex: number; readonly entries: readonly StoredEntry[];
     }
   /** `index`: what matches; or, when not, where the leader should look next: `hintTerm` ends there. */
   | { readonly kind: 'append-reply'; readonly term: number; readonly isMatch: boolean; readonly index: number; readonly hintTerm: number; readonly round: number }
@@ -33,7 +35,7 @@ export function encodeRaftMessage(message: RaftMessage): Uint8Array {
     case 'vote-reply':
       return writer.u8(message.isGranted ? 1 : 0).finish();
     case 'append':
-      writer.u53(message.prevIndex).u53(message.prevTerm).u53(message.commitIndex).u53(message.round).u16(message.entries.length);
+      writer.u53(message.prevIndex).u53(message.prevTerm).u53(message.commitIndex).u53(message.round).u53(message.lastIndex).u16(message.entries.length);
       for (const { term, bytes } of message.entries) writer.u53(term).u32(bytes.length).raw(bytes);
       return writer.finish();
     case 'append-reply':
@@ -63,8 +65,8 @@ function read(kind: RaftMessage['kind'], term: number, reader: ByteReader): Raft
     case 'vote-reply':
       return { kind, term, isGranted: reader.u8() !== 0 };
     case 'append': {
-      const [prevIndex, prevTerm, commitIndex, round] = [reader.u53(), reader.u53(), reader.u53(), reader.u53()];
-      return { kind, term, prevIndex, prevTerm, commitIndex, round, entries: readEntries(prevIndex, reader) };
+      const [prevIndex, prevTerm, commitIndex, round, lastIndex] = [reader.u53(), reader.u53(), reader.u53(), reader.u53(), reader.u53()];
+      return { kind, term, prevIndex, prevTerm, commitIndex, round, lastIndex, entries: readEntries(prevIndex, reader) };
     }
     case 'append-reply':
       return { kind, term, isMatch: reader.u8() !== 0, index: reader.u53(), hintTerm: reader.u53(), round: reader.u53() };

@@ -139,7 +139,8 @@ export class Replication {
       const isNews = message.index > progress.match;
       if (progress.state !== 'snapshot') progress.matched(message.index);
       if (isNews) this.#advance(from, progress, now);
-    } else if (message.index >= progress.match && message.index < progress.next && progress.state !== 'snapshot') {
+    } else if (message.index < progress.next && progress.state !== 'snapshot') {
+      // Also below what it had acknowledged: its disk may have lost it.
       progress.missed(core.log.lastIndexOfTermAtMost(message.hintTerm, message.index) + 1);
     }
     this.#sendEntries(from, progress);
@@ -266,7 +267,7 @@ export class Replication {
     }
     core.send(id, {
       kind: 'append', term: core.term, prevIndex: prevTerm === undefined ? 0 : prevIndex, prevTerm: prevTerm ?? 0,
-      commitIndex: core.commitIndex, round: this.#round, entries,
+      commitIndex: core.commitIndex, round: this.#round, lastIndex: log.lastIndex, entries,
     });
   }
 

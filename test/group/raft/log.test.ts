@@ -98,7 +98,7 @@ describe('the replicated log', () => {
     cluster.fate = () => 0;
     const at = (id: string, message: Parameters<typeof encodeRaftMessage>[0], from: string): void => cluster.replica(id).step(from, encodeRaftMessage(message), cluster.now);
     // m1 has an entry of term 2 that nobody else has, and becomes leader in term 4.
-    at('m1', { kind: 'append', term: 2, prevIndex: 0, prevTerm: 0, commitIndex: 0, round: 1, entries: [{ index: 1, term: 2, bytes: NO_OP }] }, 'm3');
+    at('m1', { kind: 'append', term: 2, prevIndex: 0, prevTerm: 0, commitIndex: 0, round: 1, lastIndex: 0, entries: [{ index: 1, term: 2, bytes: NO_OP }] }, 'm3');
     cluster.run(10_000, () => cluster.replica('m1').status().role === 'pre-candidate');
     at('m1', { kind: 'pre-vote-reply', term: 3, isGranted: true }, 'm2');
     at('m1', { kind: 'vote-reply', term: 3, isGranted: true }, 'm2');
@@ -123,7 +123,7 @@ describe('the replicated log', () => {
     cluster.fate = () => 0;
     [leaderLog, ...followers].forEach((log, i) => {
       const entries = log.map((term, j) => ({ index: j + 1, term, bytes: encodeCommand({ kind: 'request', request: { kind: 'request', clientId: 'x', serial: j + 1, acknowledged: 0, isStale: false, operation: new Uint8Array([0x2b, term]) } }) }));
-      cluster.replica(`m${i + 1}`).step('m7', encodeRaftMessage({ kind: 'append', term: 7, prevIndex: 0, prevTerm: 0, commitIndex: 0, round: 1, entries }), cluster.now);
+      cluster.replica(`m${i + 1}`).step('m7', encodeRaftMessage({ kind: 'append', term: 7, prevIndex: 0, prevTerm: 0, commitIndex: 0, round: 1, lastIndex: 0, entries }), cluster.now);
     });
     // m1 can be elected by those whose logs are no newer: b, e, f and a; they get through now.
     cluster.run(1);
