@@ -17,13 +17,20 @@ const PHASES = ['empty', 'open', 'committed'] as const;
 type Phase = (typeof PHASES)[number];
 
 export interface FileSinkOptions {
-  /** Bytes of the file already written, for snapshots: exactly [offset, offset + length). */
+  /** Bytes of the file `contentFile`, for snapshots: exactly [offset, offset + length). Only what is on disk is asked for. */
   readonly readContent: (offset: number, length: number) => Uint8Array;
 }
 
 /**
  * The receiver of one file as a state machine: open, append at exactly the end, commit with the right length and SHA-256.
- * The content itself goes to disk; in memory there are its length and its running hash.
+ * The content itself goes to disk; in memory there are its length, its running hash, and what may not be on disk yet.
+ *
+ * Who opens it first has it, and everybody else is told `busy`. A sender that goes on elsewhere, or under a new session, asks where the file stands
+ * with an append of nothing: its reply's offset is where the next byte belongs. Appends say where they belong and a commit may be repeated,
+ * so what is asked twice is done once.
+ *
+ * After a restart it begins empty and is given the same operations again, or a snapshot and those after it: it writes the file anew,
+ * from `create` on, and what an earlier life has left under that name is gone.
  */
 export class FileSink implements StateMachine {
   readonly #readContent: FileSinkOptions['readContent'];
@@ -32,6 +39,9 @@ export class FileSink implements StateMachine {
   #length = 0;
   #hash: Hash = createHash('sha256');
   #writes: DiskOperation[] = [];
+  /** Handed out by the last takeWrites(); on disk when the next one is called. */
+  #leaving: readonly DiskOperation[] = [];
+  #isRenamed = false;
 
   constructor(options: FileSinkOptions) {
     this.#readContent = options.readContent;
@@ -49,14 +59,19 @@ export class FileSink implements StateMachine {
     return this.#length;
   }
 
+  /** Under which name the content lies on disk. */
+  get contentFile(): string {
+    return this.#isRenamed ? FINAL_FILE : PART_FILE;
+  }
+
   apply(bytes: Uint8Array): Reply {
     const operation = decodeFileOperation(bytes);
     if (operation === undefined) return this.#reply('refused', 'the operation is malformed');
     if (operation.kind === 'open') return this.#open(operation.transferId);
     if (this.#phase === 'empty') return this.#reply('refused', 'no file is open here: this member has not seen the beginning');
-    if (operation.transferId !== this.#transferId) return this.#reply('busy', 'another transfer holds this member');
-    if (this.#phase === 'committed') return this.#reply('refused', 'the file is committed already');
-    return operation.kind === 'append' ? this.#append(operation) : this.#commit(operation);
+    if (operation.transferId !== this.#transferId) return this.#reply('busy', this.#holder('another transfer'));
+    if (operation.kind === 'commit') return this.#commit(operation);
+    return this.#phase === 'committed' ? this.#reply('refused', 'the file is committed already') : this.#append(operation);
   }
 
   /** Nobody reads from a sink. */
@@ -69,9 +84,10 @@ export class FileSink implements StateMachine {
   }
 
   takeWrites(): readonly DiskOperation[] {
-    const writes = this.#writes;
+    if (this.#leaving.some(({ kind }) => kind === 'rename')) this.#isRenamed = true;
+    this.#leaving = this.#writes;
     this.#writes = [];
-    return writes;
+    return this.#leaving;
   }
 
   digest(): string {
@@ -79,13 +95,10 @@ export class FileSink implements StateMachine {
   }
 
   /** The content is read as it is asked for: appended bytes never change, so this is copy-on-write for nothing. */
-  *snapshot(): Iterable<Uint8Array> {
+  snapshot(): Iterable<Uint8Array> {
     const length = this.#length;
     const header = new ByteWriter().u8(SNAPSHOT_VERSION).u8(PHASES.indexOf(this.#phase)).text(this.#transferId).u53(length).raw(this.#digest());
-    yield header.finish();
-    for (let offset = 0; offset < length; offset += SNAPSHOT_CHUNK_BYTES) {
-      yield this.#readContent(offset, Math.min(SNAPSHOT_CHUNK_BYTES, length - offset));
-    }
+    return this.#chunks(header.finish(), length);
   }
 
   restore(chunks: Iterable<Uint8Array>): void {
@@ -110,12 +123,36 @@ export class FileSink implements StateMachine {
     this.#transferId = header.transferId;
     this.#length = length;
     this.#hash = hash;
+    // What was to be written for the state before is not wanted any more, and what is on disk is not of this one.
     this.#writes = header.phase === 'empty' ? [] : writes;
+    this.#leaving = [];
+    this.#isRenamed = false;
+  }
+
+  *#chunks(header: Uint8Array, length: number): Iterable<Uint8Array> {
+    yield header;
+    for (let offset = 0; offset < length; offset += SNAPSHOT_CHUNK_BYTES) yield this.#read(offset, Math.min(SNAPSHOT_CHUNK_BYTES, length - offset));
+  }
+
+  /** From disk, as far as it is there, and from what is on its way there. */
+  #read(offset: number, length: number): Uint8Array {
+    const end = offset + length;
+    const parts = [...this.#leaving, ...this.#writes].filter((write) => write.kind === 'write');
+    const onDisk = Math.min(end, parts[0]?.offset ?? end);
+    if (onDisk === end) return this.#readContent(offset, length);
+    const bytes = new Uint8Array(length);
+    if (offset < onDisk) bytes.set(this.#readContent(offset, onDisk - offset));
+    for (const part of parts) {
+      const from = Math.max(offset, part.offset);
+      const to = Math.min(end, part.offset + part.bytes.length);
+      if (from < to) bytes.set(part.bytes.subarray(from - part.offset, to - part.offset), from - offset);
+    }
+    return bytes;
   }
 
   #open(transferId: string): Reply {
     if (transferId === '') return this.#reply('refused', 'a transfer needs a name');
-    if (this.#phase !== 'empty') return this.#reply('busy', `another transfer ${this.#phase === 'open' ? 'holds' : 'has filled'} this member`);
+    if (this.#phase !== 'empty') return this.#reply('busy', this.#holder(transferId === this.#transferId ? 'this transfer' : 'another transfer'));
     this.#phase = 'open';
     this.#transferId = transferId;
     this.#writes.push({ kind: 'create', file: PART_FILE });
@@ -134,9 +171,13 @@ export class FileSink implements StateMachine {
   #commit({ length, sha256 }: FileOperation & { kind: 'commit' }): Reply {
     if (length !== this.#length) return this.#reply('mismatch', `the file has ${length} bytes, here are ${this.#length}`);
     if (!isEqual(sha256, this.#digest())) return this.#reply('mismatch', 'the bytes here have another SHA-256');
+    if (this.#phase === 'open') this.#writes.push(...commitWrites());
     this.#phase = 'committed';
-    this.#writes.push(...commitWrites());
     return this.#reply('committed');
+  }
+
+  #holder(who: string): string {
+    return `${who} ${this.#phase === 'open' ? 'holds' : 'has filled'} this member: ${this.#transferId}, ${this.#length} bytes`;
   }
 
   #digest(): Uint8Array {

@@ -15,6 +15,7 @@ export class Channel {
   readonly #output = new Fifo<Uint8Array>();
   #sentOfFirst = 0;
   #outputBytes = 0;
+  #hasEnded = false;
 
   constructor(connection: Connection) {
     this.connection = connection;
@@ -32,6 +33,16 @@ export class Channel {
   /** Bytes that the transport has not taken yet. */
   get outputBytes(): number {
     return this.#outputBytes;
+  }
+
+  /** What was sent goes out, then this half ends. */
+  end(): void {
+    this.#hasEnded = true;
+  }
+
+  /** Ends this half if end() was called and everything is handed over. */
+  closeIfEnded(now: Millis): void {
+    if (this.#hasEnded && this.#output.length === 0) this.connection.close(now);
   }
 
   /** False when too much waits already. */

@@ -2,15 +2,11 @@ import { formatAddress, type Address } from '../core/address.ts';
 import type { Millis } from '../core/machine.ts';
 import type { GroupClient } from '../group/client.ts';
 import { PROTOCOL_VERSION, type Message } from '../group/message.ts';
-import type { TcpConfig } from '../tcp/config.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
 import { Channel } from './channel.ts';
 import { EndpointHost } from './endpoint-host.ts';
-import { patience } from './patience.ts';
+import { LINK_CONFIG } from './link-config.ts';
 import { Redial } from './redial.ts';
-
-/** A place that does not answer is left for another after this. */
-const SILENCE_MS = 5000;
 
 export interface ClientHostOptions {
   readonly endpoint: Endpoint;
@@ -109,7 +105,3 @@ export class ClientHost extends EndpointHost {
     }
   }
 }
-
-const LINK_CONFIG: Partial<TcpConfig> = {
-  noDelay: true, userTimeoutMs: SILENCE_MS, connectTimeoutMs: SILENCE_MS, keepAlive: patience(SILENCE_MS),
-};

@@ -3,18 +3,15 @@ import type { Millis } from '../core/machine.ts';
 import type { DiskOperation } from '../group/disk.ts';
 import type { MemberNode } from '../group/member-node.ts';
 import type { Peer, Replica } from '../group/replica.ts';
-import type { TcpConfig } from '../tcp/config.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Endpoint } from '../tcp/endpoint.ts';
 import { CLOSED, SYN_RECEIVED, SYN_SENT } from '../tcp/state.ts';
 import { EndpointHost } from './endpoint-host.ts';
-import { patience } from './patience.ts';
+import { LINK_CONFIG } from './link-config.ts';
 import { Redial } from './redial.ts';
 
 /** Connections that others may open to one member at a time; more are reset. */
 const MAX_CONNECTIONS = 256;
-/** A connection to another member that is not there, or falls silent, is given up after this. */
-const LINK_TIMEOUT_MS = 5000;
 
 export interface MemberHostOptions {
   readonly endpoint: Endpoint;
@@ -116,7 +113,7 @@ export class MemberHost extends EndpointHost {
       this.#nextDial = Math.min(this.#nextDial, this.#redial.dueAt(peer.address));
       return;
     }
-    const connection = this.endpoint.connect(address, now, { ...LINK_CONFIG, connectTimeoutMs: LINK_TIMEOUT_MS });
+    const connection = this.endpoint.connect(address, now, LINK_CONFIG);
     const id = this.#nextId++;
     this.#connections.set(id, connection);
     this.#redial.opened(id, peer.address);
@@ -158,6 +155,3 @@ export class MemberHost extends EndpointHost {
     }
   }
 }
-
-/** Small messages at once, and an end to connections whose other end is gone. */
-const LINK_CONFIG: Partial<TcpConfig> = { noDelay: true, userTimeoutMs: LINK_TIMEOUT_MS, keepAlive: patience(LINK_TIMEOUT_MS) };

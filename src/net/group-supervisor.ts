@@ -83,6 +83,8 @@ export class GroupSupervisor {
   readonly #members = new Map<string, Member>();
   #nextMember: number;
   #isStopping = false;
+  /** The group begins its life with this start. */
+  #isFounding = false;
 
   constructor(options: GroupSupervisorOptions) {
     this.#options = options;
@@ -101,11 +103,14 @@ export class GroupSupervisor {
   /** Starts everybody. Rejects with what the first one that could not start said. */
   async start(): Promise<void> {
     await mkdir(this.#options.dataDirectory, { recursive: true });
-    for (const record of (await this.#readRecords()) ?? this.#founders()) this.#members.set(record.id, { record, process: undefined, wasStopped: false });
+    const known = await this.#readRecords();
+    this.#isFounding = known === undefined;
+    for (const record of known ?? this.#founders()) this.#members.set(record.id, { record, process: undefined, wasStopped: false });
     const all = [...this.#members.values()];
     await Promise.all(all.map((member) => this.#launch(member)));
     await this.#writeRecords();
     await Promise.all(all.map((member) => this.#begin(member)));
+    this.#isFounding = false;
     for (const { record } of all) this.#tell('started', record.id, this.#address(record));
   }
 
@@ -266,6 +271,7 @@ export class GroupSupervisor {
       type: 'begin',
       bootstrap: record.kind === 'view-server' ? viewServers : record.kind === 'balancer' ? this.members : record.isFounder ? founders : [],
       viewServers,
+      isFounding: this.#isFounding,
       members: this.members,
       routes: await this.#routes(record.id, record.kind),
     });

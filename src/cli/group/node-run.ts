@@ -1,0 +1,106 @@
+import { createInterface } from 'node:readline';
+
+import { formatDuration } from '../../core/units.ts';
+import { traitsOf, type Mode } from '../../group/modes.ts';
+import type { Peer } from '../../group/replica.ts';
+import { BalancerServer, type BalancerBeginning } from '../../net/balancer-server.ts';
+import { parseLine, type Line } from '../../net/group-process.ts';
+import type { ProcessKind } from '../../net/group-supervisor.ts';
+import { ReplicaServer, type Beginning } from '../../net/replica-server.ts';
+import { exitWithParent } from '../../net/supervisor.ts';
+
+/** What the parent says, one line after the other, from the first on. */
+class Orders {
+  readonly #waiting = new Map<string, (line: Line) => void>();
+  #handle: (line: Line) => void = () => {};
+
+  constructor() {
+    createInterface({ input: process.stdin }).on('line', (text) => {
+      const line = parseLine(text);
+      if (line === undefined) return;
+      const waiting = this.#waiting.get(String(line['type']));
+      if (waiting === undefined) return this.#handle(line);
+      this.#waiting.delete(String(line['type']));
+      waiting(line);
+    });
+  }
+
+  /** The next line of this type. */
+  next(type: string): Promise<Line> {
+    return new Promise((resolve) => {
+      this.#waiting.set(type, resolve);
+    });
+  }
+
+  onLine(handle: (line: Line) => void): void {
+    this.#handle = handle;
+  }
+}
+
+function say(line: Line): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+/** A member, or a server of the view service, until its parent ends it. */
+export async function runMember(kind: Exclude<ProcessKind, 'balancer'>, spec: Line): Promise<void> {
+  exitWithParent();
+  const orders = new Orders();
+  const server = await ReplicaServer.start({
+    id: String(spec['id']), clusterId: clusterOf(kind, spec), host: String(spec['host']), port: Number(spec['port']), directory: String(spec['directory']),
+    replica: {
+      mode: kind === 'member' ? (spec['mode'] as Mode) : 'raft',
+      fence: spec['fence'] === 'none' ? 'none' : 'view-service',
+      ...(spec['electionTimeoutMs'] === undefined ? {} : { electionTimeoutMs: Number(spec['electionTimeoutMs']) }),
+    },
+    async bound({ port }) {
+      const begin = orders.next('begin');
+      say({ type: 'listening', port });
+      return (await begin) as unknown as Beginning;
+    },
+  });
+  orders.onLine((line) => {
+    const answers = line['question'];
+    if (line['type'] === 'status') say({ answers, status: server.status() });
+    else if (line['type'] === 'routes') server.setRoutes(line['routes'] as Record<string, string>);
+    else if (line['type'] === 'add' || line['type'] === 'remove') {
+      const reason = line['type'] === 'add' ? server.addMember(line['peer'] as Peer) : server.removeMember(String(line['id']));
+      say({ answers, done: reason === undefined, reason: reason ?? '' });
+    }
+  });
+  endWith(() => server.close());
+}
+
+/** The servers of the view service are a group of their own, with a name of their own. */
+function clusterOf(kind: ProcessKind, spec: Line): string {
+  return kind === 'view-server' ? `${String(spec['clusterId'])}/views` : String(spec['clusterId']);
+}
+
+/** A balancer, until its parent ends it. */
+export async function runBalancer(spec: Line): Promise<void> {
+  exitWithParent();
+  const orders = new Orders();
+  const server = await BalancerServer.start({
+    id: String(spec['id']), clusterId: String(spec['clusterId']), host: String(spec['host']), port: Number(spec['port']), asks: traitsOf(spec['mode'] as Mode).asks,
+    async bound({ port }) {
+      const begin = orders.next('begin');
+      say({ type: 'listening', port });
+      return (await begin) as unknown as BalancerBeginning;
+    },
+    onFailure: ({ name, downForMs }) => say({ type: 'failure', id: name, text: `${name} has been down for ${formatDuration(downForMs)}` }),
+  });
+  orders.onLine((line) => {
+    if (line['type'] === 'status') say({ answers: line['question'], status: server.report() });
+    else if (line['type'] === 'routes') server.setRoutes(line['routes'] as Record<string, string>);
+    else if (line['type'] === 'member') server.addMember(line['peer'] as Peer);
+    else if (line['type'] === 'no-member') server.removeMember(String(line['id']));
+  });
+  endWith(() => server.close());
+}
+
+/** SIGTERM ends the process in order. Ctrl-C in the terminal is the parent's to hear. */
+function endWith(close: () => void | Promise<void>): void {
+  process.on('SIGINT', () => {});
+  process.once('SIGTERM', () => {
+    void Promise.resolve(close()).then(() => process.exit(0));
+  });
+}

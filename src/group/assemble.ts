@@ -1,0 +1,50 @@
+import type { Millis } from '../core/machine.ts';
+import type { Random } from '../core/random.ts';
+import type { Sink } from '../core/trace.ts';
+import { KvMachine } from './kv/kv-machine.ts';
+import type { Mode } from './modes.ts';
+import { QuorumReplica } from './quorum/quorum-replica.ts';
+import { RaftReplica } from './raft/raft-replica.ts';
+import type { Peer, Replica, ReplicaId } from './replica.ts';
+import { Service } from './service.ts';
+import type { Storage } from './storage.ts';
+
+/** A replica whose membership people may change. */
+export interface Administered {
+  /** Takes a member in, or says why not (now). Only whoever orders can. */
+  addMember(peer: Peer, now: Millis): string | undefined;
+  removeMember(id: ReplicaId, now: Millis): string | undefined;
+}
+
+export interface ReplicaOptions {
+  readonly mode: Mode;
+  readonly self: Peer;
+  /** Who the group consists of at its beginning; empty for a member that joins later. */
+  readonly bootstrap: readonly Peer[];
+  readonly viewServers: readonly Peer[];
+  readonly fence: 'view-service' | 'none';
+  /** The group begins now: nobody has any memory yet. */
+  readonly isFounding: boolean;
+  readonly storage: Storage;
+  readonly random: Random;
+  /** Silence after which a leader is taken for dead; the mode's own default if undefined. */
+  readonly electionTimeoutMs?: Millis;
+  readonly sink?: Sink;
+  readonly now: Millis;
+}
+
+/** A member of a replicated key-value store, in any mode. */
+export function createReplica(options: ReplicaOptions): Replica & Partial<Administered> {
+  const { mode, self, bootstrap, isFounding, storage, random, electionTimeoutMs, sink, now } = options;
+  const traced = sink === undefined ? {} : { sink };
+  switch (mode) {
+    case 'raft': {
+      const config = electionTimeoutMs === undefined ? {} : { electionTimeoutMs };
+      return new RaftReplica({ self, bootstrap, service: new Service(new KvMachine()), storage, random, config, now, ...traced });
+    }
+    case 'quorum':
+      return new QuorumReplica({ id: self.id, seat: bootstrap.findIndex(({ id }) => id === self.id), members: bootstrap, isFounding, storage, random, ...traced });
+    default:
+      throw new Error(`mode ${mode} is not there yet`);
+  }
+}

@@ -1,0 +1,135 @@
+import { randomInt } from 'node:crypto';
+
+import type { Address } from '../core/address.ts';
+import { createRandom } from '../core/random.ts';
+import type { Sink } from '../core/trace.ts';
+import { createReplica, type Administered, type ReplicaOptions } from '../group/assemble.ts';
+import { openStorage } from '../group/disk-storage.ts';
+import { MemberNode } from '../group/member-node.ts';
+import type { Peer, Replica, ReplicaStatus } from '../group/replica.ts';
+import { MemberHost } from '../host/member-host.ts';
+import { monotonicNow } from './driver.ts';
+import { FileDisk } from './file-disk.ts';
+import { openHost, type OpenHost } from './host-driver.ts';
+import { Routes } from './routes.ts';
+
+/** What a member is told before it serves. */
+export interface Beginning {
+  readonly bootstrap: readonly Peer[];
+  readonly viewServers: readonly Peer[];
+  readonly isFounding: boolean;
+  /** Where addresses are reached from here, when not at themselves. */
+  readonly routes: Readonly<Record<string, string>>;
+}
+
+export interface ReplicaServerOptions {
+  readonly id: string;
+  readonly clusterId: string;
+  readonly host: string;
+  readonly port: number;
+  /** Of this member alone. */
+  readonly directory: string;
+  /** Called when the address is taken; the member serves when it resolves. */
+  readonly bound: (local: Address) => Promise<Beginning>;
+  readonly replica: Pick<ReplicaOptions, 'mode' | 'fence' | 'electionTimeoutMs'>;
+  readonly sink?: Sink;
+}
+
+/** One member of a group on real sockets and a real disk. */
+export class ReplicaServer {
+  readonly #disk: FileDisk;
+  readonly #replica: Replica & Partial<Administered>;
+  readonly #open: OpenHost<MemberHost>;
+  readonly #routes: Routes;
+  #isPersisting = false;
+
+  private constructor(disk: FileDisk, replica: Replica & Partial<Administered>, open: OpenHost<MemberHost>, routes: Routes) {
+    this.#disk = disk;
+    this.#replica = replica;
+    this.#open = open;
+    this.#routes = routes;
+  }
+
+  /** Rejects with the system's error when address or directory cannot be had, and with CorruptLogError when the disk cannot be believed. */
+  static async start(options: ReplicaServerOptions): Promise<ReplicaServer> {
+    const disk = await FileDisk.open(options.directory);
+    try {
+      return await ReplicaServer.#startOn(disk, options);
+    } catch (error) {
+      await disk.close();
+      throw error;
+    }
+  }
+
+  static async #startOn(disk: FileDisk, options: ReplicaServerOptions): Promise<ReplicaServer> {
+    const { id, clusterId, host, port, sink } = options;
+    const routes = new Routes();
+    let server: ReplicaServer | undefined;
+    let beginning: Beginning | undefined;
+    let replica: (Replica & Partial<Administered>) | undefined;
+    const open = await openHost<MemberHost>({
+      host, port, name: id, isRef: true,
+      bound: async (local) => {
+        beginning = await options.bound(local);
+        routes.set(beginning.routes);
+      },
+      build: (endpoint, local, now) => {
+        const self: Peer = { id, address: `${local.host}:${local.port}` };
+        replica = createReplica({
+          ...options.replica, self, bootstrap: beginning!.bootstrap, viewServers: beginning!.viewServers, isFounding: beginning!.isFounding,
+          storage: openStorage((file) => disk.readFile(file)), random: createRandom(randomInt(2 ** 32)), now, ...(sink === undefined ? {} : { sink }),
+        });
+        const node = new MemberNode({ replica, clusterId, memberId: id });
+        return new MemberHost({ endpoint, node, replica, resolve: (peer) => routes.resolve(peer) });
+      },
+      afterTurn: () => server?.persist(),
+    });
+    server = new ReplicaServer(disk, replica!, open, routes);
+    server.persist();
+    return server;
+  }
+
+  status(): ReplicaStatus {
+    return this.#replica.status();
+  }
+
+  setRoutes(routes: Readonly<Record<string, string>>): void {
+    this.#routes.set(routes);
+  }
+
+  /** Why not (now); undefined when it is on its way. */
+  addMember(peer: Peer): string | undefined {
+    return this.#administer((replica) => replica.addMember?.(peer, monotonicNow()));
+  }
+
+  removeMember(id: string): string | undefined {
+    return this.#administer((replica) => replica.removeMember?.(id, monotonicNow()));
+  }
+
+  /** Carries out what the replica wants on disk, one batch after the other. */
+  persist(): void {
+    if (this.#isPersisting) return;
+    const operations = this.#open.host.takeDisk();
+    if (operations === undefined) return;
+    this.#isPersisting = true;
+    this.#disk.run(operations).then(
+      () => this.#open.host.diskDone(),
+      (error: Error) => this.#open.host.diskFailed(error.message, monotonicNow()),
+    ).finally(() => {
+      this.#isPersisting = false;
+      this.#open.wake();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#open.close();
+    await this.#disk.close();
+  }
+
+  #administer(act: (replica: Replica & Partial<Administered>) => string | undefined): string | undefined {
+    const refusal = act(this.#replica);
+    this.#open.host.changed();
+    this.#open.wake();
+    return refusal;
+  }
+}
