@@ -93,6 +93,11 @@ export function hostPort(flag: string): Coerce<HostPort> {
   return flagValue(flag, parseHostPort);
 }
 
+/** HOST:PORT,HOST:PORT,… */
+export function hostPorts(flag: string): Coerce<HostPort[]> {
+  return flagValue(flag, (text) => text.split(',').map(parseHostPort));
+}
+
 /** IDLE/INTERVAL/COUNT, as in 30s/5s/3. */
 export function keepAlive(flag: string): Coerce<KeepAlive> {
   return flagValue(flag, (text) => {

@@ -1,6 +1,6 @@
 import type { Argv, CommandModule } from 'yargs';
 
-import { duration, flagValue, parseHostPort, type HostPort } from './flags.ts';
+import { duration, flagValue, hostPorts, type HostPort } from './flags.ts';
 import { transportOptions, type TransportArgs } from './transport-flags.ts';
 
 export interface SendArgs extends TransportArgs {
@@ -21,7 +21,7 @@ export const sendCommand: CommandModule<object, SendArgs> = {
     yargs
       .positional('to', {
         type: 'string', demandOption: true, describe: 'HOST:PORT; several, with commas between them, are the members of a group',
-        coerce: flagValue('HOST:PORT', (text) => text.split(',').map(parseHostPort)),
+        coerce: hostPorts('HOST:PORT'),
       })
       .positional('file', { type: 'string', default: '-', describe: 'what to send; - is stdin', coerce: flagValue('FILE', (text) => text) })
       .options({

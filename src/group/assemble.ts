@@ -1,8 +1,15 @@
+import { formatAddress } from '../core/address.ts';
 import type { Millis } from '../core/machine.ts';
 import type { Random } from '../core/random.ts';
 import type { Sink } from '../core/trace.ts';
+import type { GroupClient } from './client.ts';
+import { SingleClient } from './client/single-client.ts';
+import { VoteClient } from './client/vote-client.ts';
 import { KvMachine } from './kv/kv-machine.ts';
-import type { Mode } from './modes.ts';
+import { isKvRead } from './kv/kv-operation.ts';
+import { kvLie, quorumLie, type ReplyLie } from './lies.ts';
+import { traitsOf, type Mode } from './modes.ts';
+import { QuorumClient } from './quorum/quorum-client.ts';
 import { QuorumReplica } from './quorum/quorum-replica.ts';
 import { RaftReplica } from './raft/raft-replica.ts';
 import type { Peer, Replica, ReplicaId } from './replica.ts';
@@ -47,4 +54,27 @@ export function createReplica(options: ReplicaOptions): Replica & Partial<Admini
     default:
       throw new Error(`mode ${mode} is not there yet`);
   }
+}
+
+/** A reply that looks right and is not, for faulty members. */
+export function lieOf(mode: Mode, members: number): ReplyLie {
+  return mode === 'quorum' ? quorumLie(members) : kvLie;
+}
+
+export interface KvClientConfig {
+  readonly mode: Mode;
+  /** Of the group. */
+  readonly members: number;
+  readonly clientId: string;
+  readonly targets: readonly { readonly host: string; readonly port: number }[];
+  readonly random: Random;
+  readonly operationTimeoutMs?: Millis;
+}
+
+/** A client of a replicated key-value store, in any mode. */
+export function createClient({ mode, members, clientId, targets, random, operationTimeoutMs }: KvClientConfig): GroupClient {
+  const patience = operationTimeoutMs === undefined ? {} : { operationTimeoutMs };
+  const options = { clientId, targets: targets.map(formatAddress), random, isReadOnly: isKvRead, ...patience };
+  if (!traitsOf(mode).isOrdered) return new QuorumClient({ clientId, targets: targets.length, members, ...(operationTimeoutMs === undefined ? {} : { deadlineMs: operationTimeoutMs }) });
+  return traitsOf(mode).asks === 'leader' ? new SingleClient(options) : new VoteClient({ ...options, members });
 }

@@ -17,7 +17,10 @@ const PHASES = ['empty', 'open', 'committed'] as const;
 type Phase = (typeof PHASES)[number];
 
 export interface FileSinkOptions {
-  /** Bytes of the file `contentFile`, for snapshots: exactly [offset, offset + length). Only what is on disk is asked for. */
+  /**
+   * Bytes of the file, for snapshots: exactly [offset, offset + length). They lie in PART_FILE if there is one, else in FINAL_FILE. Only what
+   * is on disk is asked for: what takeWrites() returned counts as carried out once it is called again.
+   */
   readonly readContent: (offset: number, length: number) => Uint8Array;
 }
 
@@ -41,7 +44,6 @@ export class FileSink implements StateMachine {
   #writes: DiskOperation[] = [];
   /** Handed out by the last takeWrites(); on disk when the next one is called. */
   #leaving: readonly DiskOperation[] = [];
-  #isRenamed = false;
 
   constructor(options: FileSinkOptions) {
     this.#readContent = options.readContent;
@@ -57,11 +59,6 @@ export class FileSink implements StateMachine {
 
   get length(): number {
     return this.#length;
-  }
-
-  /** Under which name the content lies on disk. */
-  get contentFile(): string {
-    return this.#isRenamed ? FINAL_FILE : PART_FILE;
   }
 
   apply(bytes: Uint8Array): Reply {
@@ -84,7 +81,6 @@ export class FileSink implements StateMachine {
   }
 
   takeWrites(): readonly DiskOperation[] {
-    if (this.#leaving.some(({ kind }) => kind === 'rename')) this.#isRenamed = true;
     this.#leaving = this.#writes;
     this.#writes = [];
     return this.#leaving;
@@ -126,7 +122,6 @@ export class FileSink implements StateMachine {
     // What was to be written for the state before is not wanted any more, and what is on disk is not of this one.
     this.#writes = header.phase === 'empty' ? [] : writes;
     this.#leaving = [];
-    this.#isRenamed = false;
   }
 
   *#chunks(header: Uint8Array, length: number): Iterable<Uint8Array> {

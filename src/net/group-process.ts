@@ -45,6 +45,7 @@ export class GroupProcess {
         if (line['type'] === 'listening') {
           clearTimeout(timer);
           resolve(line);
+          return;
         }
         const question = this.#questions.get(line['answers'] as number);
         if (question !== undefined) question(line);

@@ -22,6 +22,8 @@ export interface GroupSupervisorOptions {
   /** Everything that members remember lies here, in a folder each, and who they are in group.json. */
   readonly dataDirectory: string;
   readonly links: GroupLinks | undefined;
+  /** Whether members can be added and removed. */
+  readonly canGrow: boolean;
   /** What else each process is told at its start. */
   readonly settings: Line;
   /** Faults on request, by member number. */
@@ -156,6 +158,7 @@ export class GroupSupervisor {
 
   /** A new member, which catches up. Resolves with its id when the group has taken it in. */
   async add(): Promise<string> {
+    if (!this.#options.canGrow) throw new GroupRequestError(`in mode ${this.#options.mode} the group is what it was founded as`);
     const id = `m${this.#nextMember++}`;
     const record: Identity = { id, kind: 'member', port: 0, isFounder: false };
     const member: Member = { record, process: undefined, wasStopped: false };
@@ -176,6 +179,7 @@ export class GroupSupervisor {
   async remove(id: string): Promise<void> {
     const member = this.#find(id);
     if (member.record.kind !== 'member') throw new GroupRequestError(`${id} is no member`);
+    if (!this.#options.canGrow) throw new GroupRequestError(`in mode ${this.#options.mode} the group is what it was founded as`);
     await this.#administer({ type: 'remove', id }, `${id} was not let go`);
     await this.#end(member, 'SIGKILL');
     this.#members.delete(id);
@@ -189,6 +193,12 @@ export class GroupSupervisor {
     const member = this.#find(id);
     if (member.record.kind !== 'member') throw new GroupRequestError(`${id} is no member`);
     await this.#end(member, 'SIGKILL');
+    if (!this.#options.canGrow) {
+      // Its seat is taken by one without memory, which gets it back from the others.
+      await rm(this.#directory(id), { recursive: true, force: true });
+      await this.restart(id);
+      return id;
+    }
     const successor = await this.add();
     await this.remove(id);
     await rm(this.#directory(id), { recursive: true, force: true });

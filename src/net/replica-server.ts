@@ -3,8 +3,9 @@ import { randomInt } from 'node:crypto';
 import type { Address } from '../core/address.ts';
 import { createRandom } from '../core/random.ts';
 import type { Sink } from '../core/trace.ts';
-import { createReplica, type Administered, type ReplicaOptions } from '../group/assemble.ts';
+import { createReplica, lieOf, type Administered, type ReplicaOptions } from '../group/assemble.ts';
 import { openStorage } from '../group/disk-storage.ts';
+import { makeFaulty, type Fault } from '../group/faulty.ts';
 import { MemberNode } from '../group/member-node.ts';
 import type { Peer, Replica, ReplicaStatus } from '../group/replica.ts';
 import { MemberHost } from '../host/member-host.ts';
@@ -31,6 +32,8 @@ export interface ReplicaServerOptions {
   readonly directory: string;
   /** Called when the address is taken; the member serves when it resolves. */
   readonly bound: (local: Address) => Promise<Beginning>;
+  /** What is wrong with it on purpose. */
+  readonly fault?: Fault;
   readonly replica: Pick<ReplicaOptions, 'mode' | 'fence' | 'electionTimeoutMs'>;
   readonly sink?: Sink;
 }
@@ -74,13 +77,16 @@ export class ReplicaServer {
         routes.set(beginning.routes);
       },
       build: (endpoint, local, now) => {
+        const random = createRandom(randomInt(2 ** 32));
         const self: Peer = { id, address: `${local.host}:${local.port}` };
         replica = createReplica({
           ...options.replica, self, bootstrap: beginning!.bootstrap, viewServers: beginning!.viewServers, isFounding: beginning!.isFounding,
-          storage: openStorage((file) => disk.readFile(file)), random: createRandom(randomInt(2 ** 32)), now, ...(sink === undefined ? {} : { sink }),
+          storage: openStorage((file) => disk.readFile(file)), random, now, ...(sink === undefined ? {} : { sink }),
         });
-        const node = new MemberNode({ replica, clusterId, memberId: id });
-        return new MemberHost({ endpoint, node, replica, resolve: (peer) => routes.resolve(peer) });
+        // The replica itself is asked how it is: it does not know that it lies.
+        const served = options.fault === undefined ? replica : makeFaulty(replica, options.fault, beginning!.bootstrap.findIndex((peer) => peer.id === id), random, { reply: lieOf(options.replica.mode, beginning!.bootstrap.length) });
+        const node = new MemberNode({ replica: served, clusterId, memberId: id });
+        return new MemberHost({ endpoint, node, replica: served, resolve: (peer) => routes.resolve(peer) });
       },
       afterTurn: () => server?.persist(),
     });

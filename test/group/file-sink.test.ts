@@ -128,4 +128,91 @@ describe('the file sink', () => {
     expect(other.sink.isOpen).toBe(false);
     expect(other.sink.takeWrites()).toEqual([]);
   });
+
+  it('gives the state of the time of the call, whatever is applied before the chunks are taken', () => {
+    const bench = new Bench();
+    bench.open();
+    bench.append(0, 'hello ');
+    const chunks = bench.sink.snapshot();
+    bench.append(6, 'world');
+    bench.commit('hello world');
+    const other = new Bench();
+    other.sink.restore(chunks);
+    other.flush();
+    expect(other.sink.digest()).toBe(hex('hello '));
+    expect(other.sink.isCommitted).toBe(false);
+    expect(other.append(6, 'again').status).toBe('ok');
+  });
+
+  it('gives snapshots of what is not on disk yet', () => {
+    const bench = new Bench();
+    const apply = (operation: FileOperation): Reply => bench.sink.apply(encodeFileOperation(operation));
+    const text = 'abcdefgh'.repeat(20_000);
+    const part = (from: number, to: number): FileOperation => ({ kind: 'append', transferId: 't', offset: from, bytes: bytesOf(text.slice(from, to)) });
+    apply({ kind: 'open', transferId: 't' });
+    apply(part(0, 70_000));
+    bench.flush();
+    apply(part(70_000, 140_000));
+    // Handed out, and nobody has said that it is written.
+    bench.sink.takeWrites();
+    apply(part(140_000, 150_000));
+    const asked: number[] = [];
+    bench.content = Buffer.from(text.slice(0, 70_000));
+    const { content } = bench;
+    Object.defineProperty(bench, 'content', { get: () => ({ subarray: (from: number, to: number) => { asked.push(to); return content.subarray(from, to); } }) });
+    const other = new Bench();
+    other.sink.restore(bench.sink.snapshot());
+    expect(other.sink.digest()).toBe(hex(text.slice(0, 150_000)));
+    expect(Math.max(...asked)).toBe(70_000);
+    // Nor is what a restored one has to write.
+    const third = new Bench();
+    third.sink.restore(other.sink.snapshot());
+    expect(third.sink.digest()).toBe(hex(text.slice(0, 150_000)));
+  });
+
+  it('refuses a second sender clearly, and says who holds it and how far he is', () => {
+    const bench = new Bench();
+    bench.open();
+    bench.append(0, 'hello');
+    const second = bench.apply({ kind: 'open', transferId: 'u' });
+    expect(second.status).toBe('busy');
+    expect(decodeText(second.body)).toBe('another transfer holds this member: t, 5 bytes');
+    expect(decodeText(bench.open().body)).toBe('this transfer holds this member: t, 5 bytes');
+    bench.commit('hello');
+    expect(decodeText(bench.apply({ kind: 'open', transferId: 'u' }).body)).toBe('another transfer has filled this member: t, 5 bytes');
+    expect(decodeText(bench.append(0, 'x', 'u').body)).toBe('another transfer has filled this member: t, 5 bytes');
+  });
+
+  it('tells a sender that goes on elsewhere where the file stands, and does nothing twice', () => {
+    const bench = new Bench();
+    bench.open();
+    bench.append(0, 'hello ');
+    expect(bench.append(0, '')).toMatchObject({ status: 'gap', offset: 6 });
+    expect(bench.append(6, '')).toMatchObject({ status: 'ok', offset: 6 });
+    bench.append(6, 'world');
+    expect(bench.append(6, 'world')).toMatchObject({ status: 'gap', offset: 11 });
+    expect(bench.commit('hello world').status).toBe('committed');
+    const { length } = bench.writes;
+    expect(bench.commit('hello world')).toMatchObject({ status: 'committed', offset: 11 });
+    expect(bench.commit('hello there').status).toBe('mismatch');
+    expect(bench.writes).toHaveLength(length);
+    expect(bench.content.toString()).toBe('hello world');
+  });
+
+  it('writes the same file again when it is given the same operations after a restart', () => {
+    const first = new Bench();
+    const play = (bench: Bench): void => {
+      bench.open();
+      bench.append(0, 'hello ');
+      bench.append(6, 'world');
+    };
+    play(first);
+    // What an earlier life had left is longer than what comes now.
+    const second = new Bench();
+    second.content = Buffer.from('leftovers of a life before, and more of them');
+    play(second);
+    expect(second.writes).toEqual(first.writes);
+    expect(second.content.toString()).toBe('hello world');
+    expect(second.commit('hello world').status).toBe('committed');
+  });
 });

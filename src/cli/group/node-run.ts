@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 
 import { formatDuration } from '../../core/units.ts';
+import { parseFault } from '../../group/faulty.ts';
 import { traitsOf, type Mode } from '../../group/modes.ts';
 import type { Peer } from '../../group/replica.ts';
 import { BalancerServer, type BalancerBeginning } from '../../net/balancer-server.ts';
@@ -52,6 +53,7 @@ export async function runMember(kind: Exclude<ProcessKind, 'balancer'>, spec: Li
       fence: spec['fence'] === 'none' ? 'none' : 'view-service',
       ...(spec['electionTimeoutMs'] === undefined ? {} : { electionTimeoutMs: Number(spec['electionTimeoutMs']) }),
     },
+    ...(spec['faulty'] === undefined ? {} : { fault: parseFault(String(spec['faulty'])) }),
     async bound({ port }) {
       const begin = orders.next('begin');
       say({ type: 'listening', port });

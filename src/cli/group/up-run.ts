@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { Server } from 'node:http';
 
 import { formatAddress } from '../../core/address.ts';
+import { parseFaultyMember } from '../../group/faulty.ts';
 import { majorityOf, traitsOf, type Mode } from '../../group/modes.ts';
 import type { ReplicaStatus } from '../../group/replica.ts';
 import { formatProfile } from '../../link/profile.ts';
@@ -39,6 +40,7 @@ export async function runGroupUp(args: GroupUpArgs): Promise<void> {
     viewServers: hasViewService ? VIEW_SERVERS : 0,
     dataDirectory: directory,
     links: args.proxy === undefined ? undefined : new GroupLinks({ host, profile: args.proxy, seed }),
+    canGrow: traitsOf(mode).canGrow,
     settings,
     faulty: parseFaulty(args.faulty ?? [], args.size),
     replaceAfterMs: args['replace-after'],
@@ -77,15 +79,15 @@ function reportEvent(reporter: Reporter, { kind, id, text }: GroupEvent, seconds
   reporter.json({ type: 'event', seconds, event: kind, id, text });
 }
 
+/** Texts of faults by the number of their member. Throws UsageError. */
 function parseFaulty(texts: readonly string[], size: number): Map<number, string> {
-  const faulty = new Map<number, string>();
-  for (const text of texts) {
-    const match = /^(\d+):([a-z-]+)$/.exec(text);
-    const number = Number(match?.[1]);
-    if (match === null || number < 1 || number > size) throw new UsageError(`--faulty: "${text}" is not MEMBER:FAULT, as in 2:wrong-value, with a member from 1 to ${size}`);
-    faulty.set(number, match[2]!);
-  }
-  return faulty;
+  return new Map(texts.map((text) => {
+    try {
+      return [parseFaultyMember(text, size).member, text.slice(text.indexOf(':') + 1)] as const;
+    } catch (error) {
+      throw new UsageError(`--faulty: ${(error as Error).message}`);
+    }
+  }));
 }
 
 async function openControl(args: GroupUpArgs, supervisor: GroupSupervisor): Promise<Server> {
