@@ -46,7 +46,7 @@ export class ClientSession<State> {
   readonly #outcomes = new Fifo<OperationOutcome>();
   /** What the client calls itself in its session. */
   #sessionId: string | undefined;
-  /** Of the last session. Numbers grow: an opening's reply with a smaller one is an echo. */
+  /** Of the last session. Numbers grow: an opening's reply that is not above it is an echo of an earlier one. */
   #sessionNumber = 0;
   #nextSerial = 1;
   #nextReadSerial = 1;
@@ -104,16 +104,15 @@ export class ClientSession<State> {
     return this.#add(next, { clientId: this.#sessionId!, serial, acknowledged: this.#acknowledged(serial) });
   }
 
-  /** The group's word on a session that was asked for. False: it is an echo of an earlier one. */
-  opened(reply: Reply): boolean {
-    if (this.#opening === undefined || reply.offset <= this.#sessionNumber) return false;
+  /** The group's word on the session that was asked for. Its number is above the last one's, or it is an echo that the caller passes over. */
+  opened(reply: Reply): void {
+    if (this.#opening === undefined || reply.offset <= this.#sessionNumber) return;
     this.#remove(this.#opening);
     this.#opening = undefined;
     this.#sessionNumber = reply.offset;
     this.#sessionId = sessionClientId(reply.offset);
     this.#nextSerial = 1;
     this.counters.sessions++;
-    return true;
   }
 
   answer(flight: Flight<State>, reply: Reply): void {

@@ -87,7 +87,8 @@ export class SingleClient implements GroupClient {
   received(target: number, { clientId, serial, reply }: ReplyMessage, now: Millis): void {
     this.#now = now;
     const flight = this.#session.find(clientId, serial);
-    if (flight === undefined) {
+    const isEcho = flight !== undefined && flight.submitted === undefined && reply.status === 'ok' && reply.offset <= this.#session.number;
+    if (flight === undefined || isEcho) {
       this.counters.lateReplies++;
       return;
     }
@@ -140,7 +141,10 @@ export class SingleClient implements GroupClient {
 
   /** True: the request has what it was sent for, or will never have it. */
   #settle(flight: Asked, reply: Reply): boolean {
-    if (flight.submitted === undefined) return reply.status === 'ok' && this.#session.opened(reply);
+    if (flight.submitted === undefined) {
+      if (reply.status === 'ok') this.#session.opened(reply);
+      return reply.status === 'ok';
+    }
     const kind = kindOf(reply);
     if (kind === 'answer') this.#session.answer(flight, reply);
     if (kind === 'expired') this.#session.expired(flight);

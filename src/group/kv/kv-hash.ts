@@ -7,38 +7,47 @@ export interface EntryHash {
   readonly low: number;
 }
 
-/** Odd numbers with bits spread evenly: the golden ratio, and large primes. */
-const HIGH_FACTOR = 0x9e3779b1;
-const LOW_FACTOR = 0xc2b2ae3d;
+/** Odd, with bits spread evenly: large primes, and multiples of the golden ratio. Two for each lane. */
+const HIGH_SPREAD = 0x85ebca77;
+const HIGH_MIX = 0x9e3779b1;
+const LOW_SPREAD = 0xc2b2ae3d;
+const LOW_MIX = 0x27d4eb2f;
+/** Nothing begins with nothing, or an empty key with an empty value would not count. */
+const HIGH_START = 0x243f6a88;
+const LOW_START = 0x13198a2e;
 
 /** Signed 32-bit numbers, so that they are stored without a box. */
 export function hashEntry(key: string, value: Uint8Array): EntryHash {
-  let high = key.length;
-  let low = value.length;
+  let high = HIGH_START ^ key.length;
+  let low = LOW_START ^ value.length;
   for (let i = 0; i < key.length; i++) {
-    const unit = key.charCodeAt(i);
-    high = Math.imul(high ^ unit, HIGH_FACTOR);
-    high ^= high >>> 15;
-    low = Math.imul((low + unit) | 0, LOW_FACTOR);
-    low = (low << 13) | (low >>> 19);
+    high = mixHigh(high, key.charCodeAt(i));
+    low = mixLow(low, key.charCodeAt(i));
   }
   const { length } = value;
   const words = length & ~3;
   let i = 0;
   for (; i < words; i += 4) {
     const word = value[i]! | (value[i + 1]! << 8) | (value[i + 2]! << 16) | (value[i + 3]! << 24);
-    high = Math.imul(high ^ word, HIGH_FACTOR);
-    high ^= high >>> 15;
-    low = Math.imul((low + word) | 0, LOW_FACTOR);
-    low = (low << 13) | (low >>> 19);
+    high = mixHigh(high, word);
+    low = mixLow(low, word);
   }
   for (; i < length; i++) {
-    high = Math.imul(high ^ value[i]!, HIGH_FACTOR);
-    high ^= high >>> 15;
-    low = Math.imul((low + value[i]!) | 0, LOW_FACTOR);
-    low = (low << 13) | (low >>> 19);
+    high = mixHigh(high, value[i]!);
+    low = mixLow(low, value[i]!);
   }
   return { high: avalanche(high ^ length), low: avalanche(low ^ key.length) };
+}
+
+/** Multiplied before and after the turn: else a word's highest bit would come out as one bit, and the next word could take it back. */
+function mixHigh(lane: number, word: number): number {
+  const sum = (lane + Math.imul(word, HIGH_SPREAD)) | 0;
+  return Math.imul((sum << 13) | (sum >>> 19), HIGH_MIX);
+}
+
+function mixLow(lane: number, word: number): number {
+  const sum = lane ^ Math.imul(word, LOW_SPREAD);
+  return Math.imul((sum << 17) | (sum >>> 15), LOW_MIX);
 }
 
 /** Every bit in has a say in every bit out, so that sums of hashes are as good as the hashes. */

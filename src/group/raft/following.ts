@@ -1,30 +1,15 @@
 import type { Millis } from '../../core/machine.ts';
 import type { ReplicaId } from '../replica.ts';
+import { SnapshotAssembly } from '../snapshot-transfer.ts';
 import { SnapshotError } from '../state-machine.ts';
 import type { StoredEntry } from '../storage.ts';
 import type { RaftCore } from './raft-core.ts';
 import type { RaftMessage } from './raft-message.ts';
 
-/** Of a snapshot that comes in; more is not a snapshot of ours. */
-const MAX_CHUNKS = 1 << 20;
-/** Chunks that are kept though one before them is missing. */
-const MAX_AHEAD = 64;
-
-interface Incoming {
-  readonly from: ReplicaId;
-  readonly transfer: number;
-  /** With holes, where later ones came first. */
-  readonly chunks: Uint8Array[];
-  /** Chunks that are here without a gap. */
-  received: number;
-  /** Of all chunks, once the last has come. */
-  count: number;
-}
-
 /** What a follower does with what its leader sends: entries (Raft paper, section 5.3) and snapshots (section 7). */
 export class Following {
   readonly #core: RaftCore;
-  #incoming: Incoming | undefined;
+  #incoming: SnapshotAssembly | undefined;
   /** While the disk is suspect: what the leader of this term had when it was first heard. */
   #doubt: { readonly term: number; readonly until: number } | undefined;
 
@@ -55,25 +40,20 @@ export class Following {
 
   chunk(from: ReplicaId, message: RaftMessage & { readonly kind: 'chunk' }, now: Millis): void {
     const core = this.#core;
-    const { transfer, number, isLast, index, lastTerm, meta, bytes } = message;
+    const { transfer, number, index, lastTerm, meta } = message;
     if (index <= core.commitIndex) {
       // All of it is here already.
       core.send(from, { kind: 'chunk-reply', term: core.term, transfer, received: number + 1, isComplete: true });
       return;
     }
-    if (this.#incoming?.from !== from || this.#incoming.transfer !== transfer) this.#incoming = { from, transfer, chunks: [], received: 0, count: Infinity };
+    if (this.#incoming?.from !== from || this.#incoming.transfer !== transfer) this.#incoming = new SnapshotAssembly(from, transfer);
     const incoming = this.#incoming;
-    const { chunks } = incoming;
-    if (number < Math.min(incoming.received + MAX_AHEAD, MAX_CHUNKS)) {
-      chunks[number] ??= bytes.slice();
-      if (isLast) incoming.count = number + 1;
-    }
-    while (chunks[incoming.received] !== undefined) incoming.received++;
-    const isComplete = incoming.received === incoming.count;
+    incoming.add(message);
+    const { isComplete } = incoming;
     if (isComplete) {
       this.#incoming = undefined;
       try {
-        core.adoptSnapshot({ index, term: lastTerm, meta: meta.slice() }, chunks, now);
+        core.adoptSnapshot({ index, term: lastTerm, meta: meta.slice() }, incoming.chunks, now);
       } catch (error) {
         if (!(error instanceof SnapshotError)) throw error;
         core.becomeFailed(`a snapshot from ${from} cannot be used: ${error.message}`, now);

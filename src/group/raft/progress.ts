@@ -1,5 +1,5 @@
 import type { Millis } from '../../core/machine.ts';
-import type { SnapshotSending } from './snapshot-sending.ts';
+import type { SnapshotSending } from '../snapshot-transfer.ts';
 
 /** What a leader knows of one follower. */
 export class Progress {

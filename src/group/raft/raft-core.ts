@@ -11,7 +11,7 @@ import type { SnapshotMark, Storage, StoredEntry } from '../storage.ts';
 import { MembershipHistory, readMembership, writeMembership, type Membership } from './membership.ts';
 import type { RaftConfig } from './raft-config.ts';
 import { decodeCommand } from './raft-entry.ts';
-import { RaftLog } from './raft-log.ts';
+import { EntryLog } from '../entry-log.ts';
 import { encodeRaftMessage, type RaftMessage } from './raft-message.ts';
 
 const NOTHING = new Uint8Array(0);
@@ -55,7 +55,7 @@ export class RaftCore {
   readonly random: Random;
   readonly config: RaftConfig;
   readonly counters = new RaftCounters();
-  readonly log: RaftLog;
+  readonly log: EntryLog;
   readonly memberships: MembershipHistory;
   readonly #sink: Sink | undefined;
   #term = 0;
@@ -90,7 +90,7 @@ export class RaftCore {
       service.restore(snapshot.chunks);
       members = readMembership(new ByteReader(snapshot.meta));
     }
-    this.log = new RaftLog(snapshot?.index ?? 0, snapshot?.term ?? 0, entries);
+    this.log = new EntryLog(snapshot?.index ?? 0, snapshot?.term ?? 0, entries);
     this.memberships = new MembershipHistory(snapshot?.index ?? 0, members);
     this.#commitIndex = snapshot?.index ?? 0;
     for (const entry of entries) this.#noteMembership(entry);

@@ -2,13 +2,13 @@ import { assert } from '../../core/assert.ts';
 import type { Millis } from '../../core/machine.ts';
 import type { Request } from '../message.ts';
 import type { ReplicaId } from '../replica.ts';
+import { SnapshotSending } from '../snapshot-transfer.ts';
 import type { StoredEntry } from '../storage.ts';
 import { isQuorum, type Membership } from './membership.ts';
 import { Progress } from './progress.ts';
 import type { RaftCore } from './raft-core.ts';
 import { encodeCommand, type RaftCommand } from './raft-entry.ts';
 import type { RaftMessage } from './raft-message.ts';
-import { SnapshotSending } from './snapshot-sending.ts';
 
 /** Of the entries in one message, unless a single one is larger. */
 const MAX_APPEND_BYTES = 64 * 1024;
@@ -150,7 +150,7 @@ export class Replication {
   received(from: ReplicaId, { transfer, received, isComplete }: RaftMessage & { readonly kind: 'chunk-reply' }, now: Millis): void {
     const progress = this.#heard(from, now);
     const sending = progress?.sending;
-    if (progress === undefined || sending === undefined || !sending.isThis(transfer)) return;
+    if (progress === undefined || sending?.transfer !== transfer) return;
     if (!isComplete) {
       sending.received(transfer, received);
       return;
@@ -274,8 +274,13 @@ export class Replication {
   #sendSnapshot(id: ReplicaId, progress: Progress): boolean {
     assert(progress.sending === undefined, 'a second snapshot to one follower');
     progress.state = 'snapshot';
-    progress.sending = new SnapshotSending(this.#core, id, ++this.#transfers);
-    this.#core.counters.snapshotsSent++;
+    const core = this.#core;
+    const mark = core.mark();
+    const { index, term: lastTerm, meta } = mark;
+    progress.sending = new SnapshotSending(mark, core.service.snapshot(), ++this.#transfers, (chunk) => {
+      core.send(id, { kind: 'chunk', term: core.term, index, lastTerm, meta, ...chunk });
+    });
+    core.counters.snapshotsSent++;
     return true;
   }
 

@@ -1,11 +1,11 @@
-import { assert } from '../../core/assert.ts';
-import type { StoredEntry } from '../storage.ts';
+import { assert } from '../core/assert.ts';
+import type { StoredEntry } from './storage.ts';
 
 /** Bytes that an entry takes besides its own, on the way and on disk. */
 const ENTRY_OVERHEAD_BYTES = 32;
 
 /** The log in memory: what follows a base, which a snapshot stands for. */
-export class RaftLog {
+export class EntryLog {
   #baseIndex: number;
   #baseTerm: number;
   /** The entry of index i is at i − base − 1. */
