@@ -6,6 +6,9 @@ import { decodeText } from '../../src/group/byte-codec.ts';
 import type { DiskOperation } from '../../src/group/disk.ts';
 import { encodeFileOperation, MAX_APPEND_BYTES, type FileOperation } from '../../src/group/file-operation.ts';
 import { FileSink } from '../../src/group/file-sink.ts';
+import type { Request } from '../../src/group/message.ts';
+import { Service } from '../../src/group/service.ts';
+import { sessionClientId } from '../../src/group/sessions.ts';
 import { SnapshotError, type Reply } from '../../src/group/state-machine.ts';
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -214,5 +217,29 @@ describe('the file sink', () => {
     expect(second.writes).toEqual(first.writes);
     expect(second.content.toString()).toBe('hello world');
     expect(second.commit('hello world').status).toBe('committed');
+  });
+
+  it('goes on at another member under the same serials, and no byte is lost or doubled', () => {
+    const [first, second] = [new Bench(), new Bench()];
+    const [one, other] = [new Service(first.sink), new Service(second.sink)];
+    const request = (serial: number, operation: FileOperation): Request => ({
+      kind: 'request', clientId: sessionClientId(1), serial, acknowledged: 0, isStale: false, operation: encodeFileOperation(operation),
+    });
+    one.apply(1, { kind: 'request', clientId: 'c', serial: 0, acknowledged: 0, isStale: false, operation: new Uint8Array(0) });
+    const requests = [
+      request(1, { kind: 'open', transferId: 't' }),
+      request(2, { kind: 'append', transferId: 't', offset: 0, bytes: bytesOf('hello ') }),
+      request(3, { kind: 'append', transferId: 't', offset: 6, bytes: bytesOf('world') }),
+      request(4, { kind: 'commit', transferId: 't', length: 11, sha256: sha256('hello world') }),
+    ];
+    const replies = requests.slice(0, 2).map((each, i) => one.apply(2 + i, each));
+    first.flush();
+    other.restore(one.snapshot());
+    // The first member is gone with its replies; all that was not answered is asked again.
+    expect(requests.map((each, i) => other.apply(4 + i, each).status)).toEqual(['ok', 'ok', 'ok', 'committed']);
+    expect(other.apply(8, requests[1]!)).toMatchObject({ status: 'ok', offset: replies[1]!.offset });
+    expect(other.apply(9, requests[3]!).status).toBe('committed');
+    second.flush();
+    expect(second.content.toString()).toBe('hello world');
   });
 });

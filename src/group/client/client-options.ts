@@ -26,7 +26,10 @@ export interface ClientOptions {
   readonly maxPending?: number;
   /** From submit() to an outcome, at the latest. */
   readonly operationTimeoutMs?: Millis;
-  /** Silence after which a request is repeated; doubled each time until something is heard, up to 8 times this. */
+  /**
+   * Silence after which a request is repeated; doubled, up to 8 times this, each time that all were silent. Less where there would not
+   * be time to ask everybody.
+   */
   readonly attemptTimeoutMs?: Millis;
   /** After a refusal; doubled each time until something is accepted, up to 32 times this. */
   readonly backoffMs?: Millis;

@@ -111,7 +111,7 @@ export class SingleClient implements GroupClient {
     this.counters.sent++;
     if (next.state.round > 0) this.counters.retries++;
     next.state.round = this.#round;
-    next.state.dueAtMs = this.#now + this.#options.attemptTimeoutMs * 2 ** Math.min(this.#silences, MAX_SILENCE_DOUBLINGS);
+    next.state.dueAtMs = this.#now + this.#patienceMs();
     return { target, request: next.request };
   }
 
@@ -197,7 +197,8 @@ export class SingleClient implements GroupClient {
   /** The next place after the current one that can be reached; the current one if it is the only one; undefined if there is none. */
   #nextConnected(): number | undefined {
     const { length } = this.#isConnected;
-    const from = this.#current ?? -1;
+    // Anywhere at first: of clients that all began with the same silent place, none with little time would ever come to the others.
+    const from = this.#current ?? this.#options.random.below(length);
     for (let i = 1; i <= length; i++) if (this.#isConnected[(from + i) % length] === true) return (from + i) % length;
     return undefined;
   }
@@ -211,6 +212,13 @@ export class SingleClient implements GroupClient {
     }
     if (this.#isProbing && isAnySent) return undefined;
     return unsent ?? this.#session.launch();
+  }
+
+  /** More after each time that all have been silent; but all can be asked once before an operation runs out of time. */
+  #patienceMs(): Millis {
+    const { attemptTimeoutMs, operationTimeoutMs, targets } = this.#options;
+    const doublings = Math.min(Math.floor(this.#silences / targets.length), MAX_SILENCE_DOUBLINGS);
+    return Math.min(attemptTimeoutMs, operationTimeoutMs / (targets.length + 1)) * 2 ** doublings;
   }
 
   /** When somebody that was asked has been silent for too long. */

@@ -228,8 +228,14 @@ export class RaftCore {
   /** A snapshot from the leader takes the place of log and state. Throws SnapshotError; the member is unusable then. */
   adoptSnapshot(mark: SnapshotMark, chunks: readonly Uint8Array[], now: Millis): void {
     this.service.restore(chunks);
-    this.log.reset(mark.index, mark.term);
-    this.memberships.reset(mark.index, readMembership(new ByteReader(mark.meta)));
+    if (this.log.termAt(mark.index) === mark.term) {
+      // What follows an entry that the snapshot ends with stays (Raft paper, section 7): it may have been promised to a leader.
+      this.log.compact(mark.index);
+      this.memberships.compact(mark.index);
+    } else {
+      this.log.reset(mark.index, mark.term);
+      this.memberships.reset(mark.index, readMembership(new ByteReader(mark.meta)));
+    }
     this.#commitIndex = mark.index;
     this.storage.saveSnapshot(mark, chunks, () => this.log.after(mark.index));
     this.counters.snapshotsReceived++;

@@ -1,0 +1,225 @@
+import type { Millis } from '../../core/machine.ts';
+import type { Request } from '../message.ts';
+import { encodeCommand } from '../raft/raft-entry.ts';
+import type { ReplicaId } from '../replica.ts';
+import type { ViewCore } from './view-core.ts';
+import { compareStamps, type MessageId, type PendingMessage, type Stamp, type ViewMessage } from './view-message.ts';
+
+interface Pending {
+  readonly id: MessageId;
+  bytes: Uint8Array;
+  stamp: Stamp;
+  isFinal: boolean;
+}
+
+/** A message that this member began. */
+interface Own {
+  readonly id: MessageId;
+  readonly bytes: Uint8Array;
+  /** Who has proposed, and what. */
+  readonly proposals: Map<ReplicaId, Stamp>;
+  /** Who has the final stamp. */
+  readonly finalized: Set<ReplicaId>;
+  final: Stamp | undefined;
+}
+
+const MAX_REPORTED = 4096;
+const PENDING_OVERHEAD_BYTES = 64;
+/** Messages of one member that are delivered and may still come again. */
+const MAX_DELIVERED = 65_536;
+
+/**
+ * The order that all agree on (ABCAST of ISIS; Birman & Joseph 1987): whoever begins a message sends it to all; each says which stamp it
+ * would give it, above all that it has seen; the largest becomes final. A message is delivered when it is final and has the smallest
+ * stamp of all that are known: since a final stamp is never below a proposal, nothing can come before it any more. Nobody decides alone.
+ */
+export class AgreedOrder {
+  readonly #core: ViewCore;
+  #clock = 0;
+  #nextNumber = 1;
+  /** Not delivered; by id. */
+  #pending = new Map<string, Pending>();
+  #pendingBytes = 0;
+  readonly #own = new Map<string, Own>();
+  /** Delivered in this view: what comes again is not taken for new. */
+  readonly #delivered = new Set<string>();
+  /** Of each other member: its log on disk ends there, in this view. */
+  readonly #acknowledged = new Map<ReplicaId, number>();
+  #announced = 0;
+
+  constructor(core: ViewCore) {
+    this.#core = core;
+  }
+
+  get clock(): number {
+    return this.#clock;
+  }
+
+  /** What a report says of what is not delivered, as much as it has room for: what nobody speaks of was answered by nobody, and is asked again. */
+  pending(maxBytes: number): PendingMessage[] {
+    const pending: PendingMessage[] = [];
+    let bytesLeft = maxBytes;
+    for (const { id, stamp, isFinal, bytes } of this.#pending.values()) {
+      bytesLeft -= bytes.length + PENDING_OVERHEAD_BYTES;
+      if (bytesLeft < 0 || pending.length >= MAX_REPORTED) break;
+      pending.push({ id, stamp, isFinal, bytes });
+    }
+    return pending;
+  }
+
+  /** A view begins to work. */
+  begin(clock: number): void {
+    this.#clock = Math.max(this.#clock, clock);
+    this.#pending.clear();
+    this.#pendingBytes = 0;
+    this.#own.clear();
+    this.#delivered.clear();
+    this.#acknowledged.clear();
+    this.#announced = 0;
+  }
+
+  /** Begins a message; false: there is no room. */
+  submit(request: Request): boolean {
+    const core = this.#core;
+    const bytes = encodeCommand({ kind: 'request', request });
+    if (this.#pendingBytes + bytes.length > core.config.maxPendingBytes) return false;
+    const id = { view: core.view.number, seat: core.seat, number: this.#nextNumber++ };
+    const own: Own = { id, bytes, proposals: new Map(), finalized: new Set(), final: undefined };
+    this.#own.set(keyOf(id), own);
+    core.counters.ordered++;
+    own.proposals.set(core.self.id, this.#receive(id, bytes));
+    core.multicast({ kind: 'submit', view: core.view.number, id, bytes });
+    this.#decide(own);
+    return true;
+  }
+
+  submitted(from: ReplicaId, { id, bytes }: ViewMessage & { readonly kind: 'submit' }): void {
+    const key = keyOf(id);
+    const core = this.#core;
+    if (this.#delivered.has(key)) return;
+    const known = this.#pending.get(key);
+    const stamp = known?.stamp ?? this.#receive(id, bytes.slice());
+    if (known?.isFinal !== true) core.send(from, { kind: 'propose', view: core.view.number, id, stamp });
+  }
+
+  proposed(from: ReplicaId, { id, stamp }: ViewMessage & { readonly kind: 'propose' }): void {
+    const own = this.#own.get(keyOf(id));
+    if (own === undefined || own.final !== undefined) return;
+    own.proposals.set(from, stamp);
+    this.#clock = Math.max(this.#clock, stamp.clock);
+    this.#decide(own);
+  }
+
+  finalized(from: ReplicaId, { id, stamp }: ViewMessage & { readonly kind: 'final' }): void {
+    const core = this.#core;
+    core.send(from, { kind: 'finalized', view: core.view.number, id });
+    this.#clock = Math.max(this.#clock, stamp.clock);
+    const pending = this.#pending.get(keyOf(id));
+    if (pending === undefined) return;
+    pending.stamp = stamp;
+    pending.isFinal = true;
+  }
+
+  hasFinal(from: ReplicaId, { id }: ViewMessage & { readonly kind: 'finalized' }): void {
+    const key = keyOf(id);
+    const own = this.#own.get(key);
+    own?.finalized.add(from);
+    if (own !== undefined && this.#core.others.every((peer) => own.finalized.has(peer.id))) this.#own.delete(key);
+  }
+
+  /** A member's log ends there. */
+  acknowledged(from: ReplicaId, index: number): void {
+    this.#acknowledged.set(from, Math.max(this.#acknowledged.get(from) ?? 0, index));
+  }
+
+  /** Delivers what nothing can come before any more, and tells everybody how far that is. */
+  deliver(now: Millis): void {
+    const core = this.#core;
+    for (let first = this.#first(); first?.isFinal === true; first = this.#first()) {
+      const key = keyOf(first.id);
+      this.#pending.delete(key);
+      this.#pendingBytes -= first.bytes.length;
+      if (this.#delivered.size >= MAX_DELIVERED) {
+        const [oldest] = this.#delivered;
+        this.#delivered.delete(oldest!);
+      }
+      this.#delivered.add(key);
+      core.append([{ index: core.log.lastIndex + 1, term: core.view.number, bytes: first.bytes }], now);
+    }
+    if (core.log.lastIndex > this.#announced) {
+      this.#announced = core.log.lastIndex;
+      core.multicast({ kind: 'ack', view: core.view.number, index: core.log.lastIndex, round: 0 });
+    }
+  }
+
+  /** What is on the disks of all members of the view. */
+  stableIndex(): number {
+    let least = this.#core.durableIndex;
+    for (const { id } of this.#core.others) least = Math.min(least, this.#acknowledged.get(id) ?? 0);
+    return least;
+  }
+
+  /** Asks again who has not answered. */
+  retry(): void {
+    const core = this.#core;
+    const view = core.view.number;
+    for (const { id, bytes, proposals, finalized, final } of this.#own.values()) {
+      for (const peer of core.others) {
+        if (final === undefined && !proposals.has(peer.id)) core.send(peer.id, { kind: 'submit', view, id, bytes });
+        else if (final !== undefined && !finalized.has(peer.id)) core.send(peer.id, { kind: 'final', view, id, stamp: final });
+        else continue;
+        core.counters.resent++;
+      }
+    }
+    if (core.log.lastIndex > 0) core.multicast({ kind: 'ack', view, index: core.log.lastIndex, round: 0 });
+  }
+
+  /** A new message: it waits with a stamp above all that was seen. */
+  #receive(id: MessageId, bytes: Uint8Array): Stamp {
+    const stamp = { clock: ++this.#clock, seat: this.#core.seat };
+    this.#pending.set(keyOf(id), { id, bytes, stamp, isFinal: false });
+    this.#pendingBytes += bytes.length;
+    return stamp;
+  }
+
+  #decide(own: Own): void {
+    const core = this.#core;
+    if (!core.view.members.every(({ id }) => own.proposals.has(id))) return;
+    const final = [...own.proposals.values()].reduce((largest, stamp) => (compareStamps(stamp, largest) > 0 ? stamp : largest));
+    own.final = final;
+    const pending = this.#pending.get(keyOf(own.id))!;
+    pending.stamp = final;
+    pending.isFinal = true;
+    core.multicast({ kind: 'final', view: core.view.number, id: own.id, stamp: final });
+    if (core.others.length === 0) this.#own.delete(keyOf(own.id));
+  }
+
+  #first(): Pending | undefined {
+    let first: Pending | undefined;
+    for (const pending of this.#pending.values()) if (first === undefined || compareStamps(pending.stamp, first.stamp) < 0) first = pending;
+    return first;
+  }
+}
+
+function keyOf({ view, seat, number }: MessageId): string {
+  return `${view}.${seat}.${number}`;
+}
+
+/**
+ * What the survivors make of messages that were not delivered when a view ended, in the order in which all deliver them now: with the
+ * final stamp if anybody knows it, else with the largest that a survivor proposed. No survivor has delivered anything above that.
+ */
+export function settlePending(reports: readonly (readonly PendingMessage[])[]): Uint8Array[] {
+  const messages = new Map<string, { stamp: Stamp; isFinal: boolean; readonly bytes: Uint8Array; readonly id: MessageId }>();
+  for (const { id, stamp, isFinal, bytes } of reports.flat()) {
+    const key = keyOf(id);
+    const known = messages.get(key);
+    if (known === undefined) messages.set(key, { id, stamp, isFinal, bytes });
+    else if (isFinal || (!known.isFinal && compareStamps(stamp, known.stamp) > 0)) {
+      known.stamp = stamp;
+      known.isFinal ||= isFinal;
+    }
+  }
+  const sorted = [...messages.values()].sort((a, b) => compareStamps(a.stamp, b.stamp) || a.id.view - b.id.view || a.id.seat - b.id.seat || a.id.number - b.id.number);
+  return sorted.map(({ bytes }) => bytes);
+}

@@ -1,0 +1,53 @@
+import type { Millis } from '../../core/machine.ts';
+import type { ReplicaId } from '../replica.ts';
+import { SnapshotAssembly } from '../snapshot-transfer.ts';
+import { SnapshotError } from '../state-machine.ts';
+import type { ViewCore } from './view-core.ts';
+import type { ViewMessage } from './view-message.ts';
+
+/** What a member, or who wants to become one, does with what the leader of its view sends. */
+export class Following {
+  readonly #core: ViewCore;
+  #incoming: SnapshotAssembly | undefined;
+
+  constructor(core: ViewCore) {
+    this.#core = core;
+  }
+
+  /** Entries in the leader's order. They are acknowledged when they are on disk, since messages wait for that. */
+  order(from: ReplicaId, { prevIndex, prevTerm, stableIndex, round, entries }: ViewMessage & { readonly kind: 'order' }, now: Millis): void {
+    const core = this.#core;
+    const { log } = core;
+    const term = log.termAt(prevIndex);
+    if (term === prevTerm) {
+      const fresh = entries.filter(({ index }) => index > log.lastIndex);
+      // The message's buffer is not ours to keep.
+      core.append(fresh.map((entry) => ({ index: entry.index, term: entry.term, bytes: entry.bytes.slice() })), now);
+      core.stabilize(Math.min(stableIndex, prevIndex + entries.length), now);
+    } else if (term !== undefined) {
+      core.counters.strange++;
+      return;
+    }
+    core.send(from, { kind: 'ack', view: core.view.number, index: log.lastIndex, round });
+  }
+
+  chunk(from: ReplicaId, message: ViewMessage & { readonly kind: 'chunk' }, now: Millis): void {
+    const core = this.#core;
+    const { transfer, index, term } = message;
+    if (this.#incoming?.from !== from || this.#incoming.transfer !== transfer) this.#incoming = new SnapshotAssembly(from, transfer);
+    const incoming = this.#incoming;
+    incoming.add(message);
+    const { received, isComplete } = incoming;
+    if (isComplete) {
+      this.#incoming = undefined;
+      try {
+        core.adoptSnapshot({ index, term, meta: new Uint8Array(0) }, incoming.chunks, now);
+      } catch (error) {
+        if (!(error instanceof SnapshotError)) throw error;
+        core.becomeFailed(`a snapshot from ${from} cannot be used: ${error.message}`, now);
+        return;
+      }
+    }
+    core.send(from, { kind: 'chunk-reply', view: core.view.number, transfer, received, isComplete });
+  }
+}

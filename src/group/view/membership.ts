@@ -1,0 +1,239 @@
+import type { Millis } from '../../core/machine.ts';
+import type { Random } from '../../core/random.ts';
+import type { Detector } from '../detector.ts';
+import type { ReplyMessage } from '../message.ts';
+import type { Errand, Peer, ReplicaId } from '../replica.ts';
+import type { LeaderOrder } from './leader-order.ts';
+import type { ViewCore } from './view-core.ts';
+import type { ViewMessage } from './view-message.ts';
+import { ViewServiceClient } from './view-service-client.ts';
+import { isIn, type View } from './view.ts';
+
+export interface MembershipOptions {
+  readonly self: Peer;
+  readonly fence: 'view-service' | 'none';
+  readonly bootstrap: readonly Peer[];
+  readonly viewServers: readonly Peer[];
+  readonly random: Random;
+  readonly detector: Detector;
+  readonly core: ViewCore;
+  readonly order: LeaderOrder;
+  readonly now: Millis;
+  /** A view was adopted. */
+  readonly onView: (now: Millis) => void;
+}
+
+/** Between questions to the view service, while something is not as it should be. */
+const ASK_INTERVAL_MS = 400;
+/** A member that is not the first to act gives those before it so much time. */
+const TURN_MS = 300;
+
+/**
+ * Who is in the group: suspicions become proposals for the next view, newcomers are let in when they have what all have, and what the view
+ * service has decided is adopted. Without the service, each member decides for itself.
+ */
+export class Membership {
+  readonly #options: MembershipOptions;
+  readonly #core: ViewCore;
+  readonly #service: ViewServiceClient | undefined;
+  readonly #isReturning: boolean;
+  /** The view that was on disk at the start has been left behind, or there was none. */
+  #hasSettledIn = false;
+  /** Something is not as it should be since. */
+  #troubleSinceMs: Millis | undefined;
+  #nextAskMs: Millis = -Infinity;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+    this.#core = options.core;
+    this.#isReturning = options.core.storage.state !== undefined;
+    this.#service = options.fence === 'none' ? undefined : new ViewServiceClient(options.viewServers, `${options.self.id}/${options.random.uint32()}`, options.random, options.now);
+  }
+
+  start(now: Millis): void {
+    const { fence, bootstrap } = this.#options;
+    const core = this.#core;
+    if (fence === 'none') this.#adopt({ number: core.view.number + 1, members: bootstrap }, now);
+    else {
+      core.resume(now);
+      this.#service!.ask(now);
+    }
+  }
+
+  /** Everybody in the view, and, for a leader, those who want to come in. Without a fence, also those who were given up: they may live. */
+  peers(): readonly Peer[] {
+    const { fence, bootstrap, order, self } = this.#options;
+    if (fence === 'none') return bootstrap.filter(({ id }) => id !== self.id);
+    return [...this.#core.others, ...order.guests];
+  }
+
+  /** Whether a message belongs to the view that this member works in. Of a newer one it learns that there is one. */
+  meetView(from: ReplicaId, message: ViewMessage, now: Millis): boolean {
+    const core = this.#core;
+    const { detector, fence } = this.#options;
+    detector.heard(from, now);
+    // What it said before it was started again must not be mixed with what it says now.
+    if (!this.#hasSettledIn) return false;
+    if (message.kind === 'join') return core.isLeader && core.isRunning;
+    if (message.view === core.view.number) {
+      if (isIn(core.view, from) || message.kind === 'ack' || message.kind === 'chunk-reply') return true;
+      return false;
+    }
+    if (message.view > core.view.number) {
+      if (fence === 'none') this.#followWithoutFence(from, message, now);
+      else this.#ask(now);
+      return false;
+    }
+    core.counters.outdated++;
+    // So that whoever works on in a view that has passed hears of it.
+    if (message.kind !== 'alive' || fence === 'none') core.send(from, { kind: 'alive', view: core.view.number, lastIndex: core.log.lastIndex, stableIndex: core.stableIndex, isRunning: core.isRunning });
+    return false;
+  }
+
+  /** Somebody outside wants to come in. */
+  join(from: ReplicaId, { address, lastIndex, lastTerm }: ViewMessage & { readonly kind: 'join' }): void {
+    if (isIn(this.#core.view, from)) return;
+    this.#options.order.welcome({ id: from, address }, lastIndex, lastTerm);
+  }
+
+  answered(reply: ReplyMessage, now: Millis): void {
+    this.#service?.answered(reply, now);
+    this.#heed(now);
+  }
+
+  takeErrands(): Errand[] {
+    return this.#service?.takeErrands() ?? [];
+  }
+
+  nextTimeout(): Millis {
+    const due = this.#isTroubled() ? this.#nextAskMs : Infinity;
+    return Math.min(due, this.#service?.nextTimeout() ?? Infinity);
+  }
+
+  handleTimeout(now: Millis): void {
+    this.#service?.handleTimeout(now);
+    this.#heed(now);
+    if (!this.#isTroubled()) {
+      this.#troubleSinceMs = undefined;
+      return;
+    }
+    this.#troubleSinceMs ??= now;
+    if (this.#nextAskMs > now) return;
+    this.#nextAskMs = now + ASK_INTERVAL_MS / 4;
+    this.#act(now);
+  }
+
+  /** Somebody is suspected, wants to come in, or this member stands outside or at the beginning of a view. */
+  #isTroubled(): boolean {
+    const core = this.#core;
+    if (core.hasFailed) return false;
+    return !core.isMember || !core.isRunning || this.#suspects().length > 0 || (core.isLeader && this.#options.order.guests.length > 0) || this.#hasReturned().length > 0;
+  }
+
+  #act(now: Millis): void {
+    const core = this.#core;
+    const { order, fence } = this.#options;
+    if (!core.isMember) {
+      this.#ask(now);
+      this.#askIn();
+      return;
+    }
+    const suspects = this.#suspects();
+    const living = core.view.members.filter(({ id }) => !suspects.includes(id));
+    if (fence === 'none') {
+      const members = [...living, ...this.#hasReturned()].sort((a, b) => this.#placeOf(a) - this.#placeOf(b));
+      if (suspects.length > 0 || members.length > living.length) this.#adopt({ number: core.view.number + 1, members }, now);
+      return;
+    }
+    const guests = core.isLeader && core.isRunning ? order.readyGuests() : [];
+    if (suspects.length > 0 || guests.length > 0) {
+      // The first who lives acts; the others only if he does not.
+      const turn = living.findIndex(({ id }) => id === core.self.id);
+      if (now - this.#troubleSinceMs! >= turn * TURN_MS) this.#propose({ number: core.view.number + 1, members: [...living, ...guests] }, now);
+    } else if (!core.isRunning) {
+      this.#ask(now);
+    }
+  }
+
+  #suspects(): ReplicaId[] {
+    const { detector } = this.#options;
+    return this.#core.others.map(({ id }) => id).filter((id) => detector.suspects(id));
+  }
+
+  /** Without a fence: founders who are not in the view and are heard again. */
+  #hasReturned(): Peer[] {
+    const { fence, bootstrap, detector, self } = this.#options;
+    if (fence !== 'none') return [];
+    return bootstrap.filter(({ id }) => id !== self.id && !isIn(this.#core.view, id) && !detector.suspects(id));
+  }
+
+  #placeOf(peer: Peer): number {
+    return this.#options.bootstrap.findIndex(({ id }) => id === peer.id);
+  }
+
+  #ask(now: Millis): void {
+    if (this.#service === undefined || this.#service.isBusy) return;
+    this.#service.ask(now);
+  }
+
+  #propose(view: View, now: Millis): void {
+    if (this.#service!.isBusy) return;
+    this.#core.counters.proposals++;
+    this.#service!.propose(view, now);
+  }
+
+  /** Asks the leader of the view to be let in. What is not stable here may not be anywhere else: it is not spoken of. */
+  #askIn(): void {
+    const core = this.#core;
+    const { leader, log, stableIndex, self } = core;
+    if (leader === undefined || core.isMember) return;
+    if (log.lastIndex > stableIndex) {
+      log.truncate(stableIndex + 1);
+      core.storage.truncate(stableIndex + 1);
+    }
+    const isBelievable = !core.storage.isSuspect;
+    core.send(leader.id, {
+      kind: 'join', view: core.view.number, address: self.address, lastIndex: isBelievable ? stableIndex : 0, lastTerm: isBelievable ? (log.termAt(stableIndex) ?? 0) : 0,
+    });
+  }
+
+  /** What the view service has said. */
+  #heed(now: Millis): void {
+    const view = this.#service?.takeView();
+    if (view === undefined) return;
+    const core = this.#core;
+    const { bootstrap, self } = this.#options;
+    if (view.number === 0) {
+      if (bootstrap.some(({ id }) => id === self.id) && !this.#isReturning) this.#propose({ number: 1, members: bootstrap }, now);
+      return;
+    }
+    if (!this.#hasSettledIn && this.#isReturning && isIn(view, self.id) && view.number === core.view.number) {
+      if (core.storage.isSuspect) {
+        core.problem = 'its disk may have lost its end, and its view counts on it: another member has to go on without it';
+        return;
+      }
+      // What it said in this view and has forgotten must not count: the view begins anew.
+      this.#propose({ number: view.number + 1, members: view.members }, now);
+      return;
+    }
+    if (view.number <= core.view.number) return;
+    this.#adopt(view, now);
+  }
+
+  #adopt(view: View, now: Millis): void {
+    this.#hasSettledIn = true;
+    this.#core.problem = undefined;
+    this.#troubleSinceMs = undefined;
+    this.#core.adopt(view, now);
+    const watched = this.#options.fence === 'none' ? this.#options.bootstrap : view.members;
+    this.#options.detector.watch(watched.map(({ id }) => id).filter((id) => id !== this.#options.self.id), now);
+    this.#options.onView(now);
+  }
+
+  /** Without a fence, whoever has the larger number is followed, if he is before us in the order of the founders or counts us in. */
+  #followWithoutFence(from: ReplicaId, { view: number }: ViewMessage, now: Millis): void {
+    const { bootstrap, detector, self } = this.#options;
+    const members = bootstrap.filter(({ id }) => id === self.id || id === from || !detector.suspects(id));
+    this.#adopt({ number, members }, now);
+  }
+}

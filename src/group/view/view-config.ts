@@ -1,0 +1,30 @@
+import type { Millis } from '../../core/machine.ts';
+
+/** What can be chosen about a group with views. All members should choose alike. */
+export interface ViewConfig {
+  /** Everybody says something to everybody at least so often. */
+  readonly heartbeatMs: Millis;
+  /** What was not answered is said again after this. */
+  readonly retryMs: Millis;
+  /** Requests ordered or being ordered, and not stable; more are told `busy`. */
+  readonly maxUnstable: number;
+  /** Of all messages in the agreed order that are not delivered: they must fit one report. */
+  readonly maxPendingBytes: number;
+  readonly maxInflightBytes: number;
+  readonly maxPendingReads: number;
+  /** The log is replaced by a snapshot when its file is longer than this, and than the last snapshot. */
+  readonly snapshotBytes: number;
+  /** Entries that are kept in memory behind a snapshot, for members that lag or come back. */
+  readonly keptEntries: number;
+}
+
+export const DEFAULT_VIEW_CONFIG: ViewConfig = {
+  heartbeatMs: 150,
+  retryMs: 200,
+  maxUnstable: 1024,
+  maxPendingBytes: 128 * 1024,
+  maxInflightBytes: 1024 * 1024,
+  maxPendingReads: 1024,
+  snapshotBytes: 16 * 1024 * 1024,
+  keptEntries: 1024,
+};

@@ -1,0 +1,252 @@
+import { assert } from '../../core/assert.ts';
+import type { Millis } from '../../core/machine.ts';
+import type { Sink, TraceEvent } from '../../core/trace.ts';
+import { ByteReader, ByteWriter } from '../byte-codec.ts';
+import { EntryLog } from '../entry-log.ts';
+import type { ReplyMessage, Request } from '../message.ts';
+import { decodeCommand } from '../raft/raft-entry.ts';
+import type { Committed, Envelope, Peer, ReplicaId, Role } from '../replica.ts';
+import type { Service } from '../service.ts';
+import type { Reply, Status } from '../state-machine.ts';
+import type { SnapshotMark, Storage, StoredEntry } from '../storage.ts';
+import { isIn, NO_VIEW, readView, writeView, type View } from './view.ts';
+import type { ViewConfig } from './view-config.ts';
+import { encodeViewMessage, type ViewMessage } from './view-message.ts';
+
+const NOTHING = new Uint8Array(0);
+
+export class ViewCounters {
+  viewChanges = 0;
+  timesPrimary = 0;
+  proposals = 0;
+  ordered = 0;
+  forwarded = 0;
+  reads = 0;
+  snapshotsTaken = 0;
+  snapshotsSent = 0;
+  snapshotsReceived = 0;
+  resent = 0;
+  busy = 0;
+  strange = 0;
+  /** Messages of views that have passed. */
+  outdated = 0;
+}
+
+export interface ViewCoreOptions {
+  readonly self: Peer;
+  readonly service: Service;
+  readonly storage: Storage;
+  readonly config: ViewConfig;
+  readonly sink: Sink | undefined;
+  /** Whether this member answers what it applies. */
+  readonly answers: (core: ViewCore) => boolean;
+}
+
+/**
+ * What a member of a group with views remembers and holds: the view that it works in, the log of what was ordered, how much of it is
+ * stable, and what is to leave with the next Ready. Nothing is applied, nor answered, before it is stable.
+ */
+export class ViewCore {
+  readonly self: Peer;
+  readonly service: Service;
+  readonly storage: Storage;
+  readonly config: ViewConfig;
+  readonly counters = new ViewCounters();
+  readonly log: EntryLog;
+  readonly #sink: Sink | undefined;
+  readonly #answers: (core: ViewCore) => boolean;
+  #view: View = NO_VIEW;
+  #stableIndex: number;
+  /** The log is on disk up to here. */
+  durableIndex: number;
+  /** The view works: everybody in it began with the same log. */
+  isRunning = false;
+  #role: Role = 'outside';
+  problem: string | undefined;
+  #messages: Envelope[] = [];
+  #replies: ReplyMessage[] = [];
+  #committed: Committed[] = [];
+
+  /** Throws SnapshotError for a snapshot that is whole and still makes no sense. */
+  constructor(options: ViewCoreOptions) {
+    const { self, service, storage, config, sink, answers } = options;
+    this.self = self;
+    this.service = service;
+    this.storage = storage;
+    this.config = config;
+    this.#sink = sink;
+    this.#answers = answers;
+    const { snapshot, entries, state } = storage;
+    if (snapshot !== undefined) service.restore(snapshot.chunks);
+    this.log = new EntryLog(snapshot?.index ?? 0, snapshot?.term ?? 0, entries);
+    this.#stableIndex = snapshot?.index ?? 0;
+    this.durableIndex = this.log.lastIndex;
+    if (state === undefined) return;
+    const reader = new ByteReader(state);
+    this.#view = readView(reader);
+    assert(reader.end(), 'the state on disk has a right CRC and makes no sense');
+  }
+
+  get view(): View {
+    return this.#view;
+  }
+
+  get stableIndex(): number {
+    return this.#stableIndex;
+  }
+
+  get role(): Role {
+    return this.#role;
+  }
+
+  get hasFailed(): boolean {
+    return this.#role === 'failed';
+  }
+
+  get isMember(): boolean {
+    return isIn(this.#view, this.self.id);
+  }
+
+  /** The first of the view. */
+  get leader(): Peer | undefined {
+    return this.#view.members[0];
+  }
+
+  get isLeader(): boolean {
+    return this.leader?.id === this.self.id && !this.hasFailed;
+  }
+
+  /** This member's place in the view; −1: none. */
+  get seat(): number {
+    return this.#view.members.findIndex(({ id }) => id === this.self.id);
+  }
+
+  get others(): readonly Peer[] {
+    return this.#view.members.filter(({ id }) => id !== this.self.id);
+  }
+
+  /** A view that was decided. On disk before anything is said in it. */
+  adopt(view: View, now: Millis): void {
+    assert(view.number > this.#view.number, 'a view that has passed');
+    this.#view = view;
+    this.isRunning = false;
+    this.counters.viewChanges++;
+    this.storage.saveState(writeView(new ByteWriter(), view).finish());
+    this.trace(now, { type: 'view', number: view.number, members: view.members.map(({ id }) => id).join(' ') });
+    this.#become(this.isLeader ? 'primary' : this.isMember ? 'backup' : 'outside', now);
+    if (this.isLeader) this.counters.timesPrimary++;
+  }
+
+  /** The view that is on disk has not passed: this member stands where it stood. */
+  resume(now: Millis): void {
+    this.#become(this.isLeader ? 'primary' : this.isMember ? 'backup' : 'outside', now);
+  }
+
+  becomeFailed(reason: string, now: Millis): void {
+    this.problem = reason;
+    this.isRunning = false;
+    this.#messages = [];
+    this.#committed = [];
+    this.#become('failed', now);
+  }
+
+  append(entries: readonly StoredEntry[], now: Millis): void {
+    for (const entry of entries) {
+      this.log.append(entry);
+      this.trace(now, { type: 'append', index: entry.index, term: entry.term });
+    }
+    if (entries.length > 0) this.storage.append(entries);
+  }
+
+  /** Everything up to `index` is on the disks of all members: it is applied, in order, and answered. */
+  stabilize(index: number, now: Millis): void {
+    const until = Math.min(index, this.log.lastIndex);
+    if (until <= this.#stableIndex) return;
+    this.trace(now, { type: 'commit', index: until });
+    while (this.#stableIndex < until) this.#applyNext(now);
+  }
+
+  /** A snapshot from a member of the view takes the place of log and state. Throws SnapshotError; this member is unusable then. */
+  adoptSnapshot(mark: SnapshotMark, chunks: readonly Uint8Array[], now: Millis): void {
+    this.service.restore(chunks);
+    this.log.reset(mark.index, mark.term);
+    this.#stableIndex = mark.index;
+    this.storage.saveSnapshot(mark, chunks, () => this.log.after(mark.index));
+    this.counters.snapshotsReceived++;
+    this.trace(now, { type: 'snapshot', index: mark.index, digest: this.#sink === undefined ? '' : this.service.digest() });
+  }
+
+  mark(): SnapshotMark {
+    return { index: this.#stableIndex, term: this.log.termAt(this.#stableIndex)!, meta: NOTHING };
+  }
+
+  send(to: ReplicaId, message: ViewMessage): void {
+    this.#messages.push({ to, body: encodeViewMessage(message) });
+  }
+
+  /** To all others in the view. */
+  multicast(message: ViewMessage): void {
+    const body = encodeViewMessage(message);
+    for (const { id } of this.others) this.#messages.push({ to: id, body });
+  }
+
+  reply(request: Pick<Request, 'clientId' | 'serial'>, reply: Reply): void {
+    this.#replies.push({ kind: 'reply', memberId: this.self.id, clientId: request.clientId, serial: request.serial, reply });
+  }
+
+  refuse(request: Pick<Request, 'clientId' | 'serial'>, status: Status, text = ''): void {
+    this.reply(request, { status, offset: 0, digest: NOTHING, body: new TextEncoder().encode(text) });
+  }
+
+  takeMessages(): Envelope[] {
+    const messages = this.#messages;
+    this.#messages = [];
+    return messages;
+  }
+
+  takeReplies(): ReplyMessage[] {
+    const replies = this.#replies;
+    this.#replies = [];
+    return replies;
+  }
+
+  /** Applied since the last takeCommitted(). */
+  peekCommitted(): readonly Committed[] {
+    return this.#committed;
+  }
+
+  takeCommitted(): Committed[] {
+    const committed = this.#committed;
+    this.#committed = [];
+    return committed;
+  }
+
+  trace(now: Millis, event: TraceEvent): void {
+    this.#sink?.emit(now, { ...event, member: this.self.id });
+  }
+
+  #applyNext(now: Millis): void {
+    const index = this.#stableIndex + 1;
+    const entry = this.log.at(index)!;
+    const command = decodeCommand(entry.bytes);
+    this.#stableIndex = index;
+    if (command?.kind === 'request') {
+      const { request } = command;
+      // A read takes its turn among the others, and needs no session.
+      const isRead = this.service.isReadOnly(request);
+      if (isRead) this.service.skip(index);
+      const reply = isRead ? this.service.query(request) : this.service.apply(index, request);
+      this.#committed.push({ index, clientId: request.clientId, serial: request.serial });
+      if (this.#answers(this)) this.reply(request, reply);
+    } else {
+      this.service.skip(index);
+    }
+    if (this.#sink !== undefined) this.trace(now, { type: 'apply', index, term: entry.term, digest: this.service.digest() });
+  }
+
+  #become(role: Role, now: Millis): void {
+    if (this.#role === role) return;
+    this.#role = role;
+    this.trace(now, { type: 'become', role, term: this.#view.number });
+  }
+}

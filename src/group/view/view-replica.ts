@@ -1,0 +1,372 @@
+import type { Millis } from '../../core/machine.ts';
+import type { Random } from '../../core/random.ts';
+import type { Sink } from '../../core/trace.ts';
+import { encodeText } from '../byte-codec.ts';
+import type { Detector } from '../detector.ts';
+import { MAX_REASON_BYTES, type ReplyMessage, type Request } from '../message.ts';
+import { decodeCommand, encodeCommand } from '../raft/raft-entry.ts';
+import type { Peer, Ready, Replica, ReplicaId, ReplicaStatus } from '../replica.ts';
+import type { Service } from '../service.ts';
+import type { Storage } from '../storage.ts';
+import { AgreedOrder } from './agreed-order.ts';
+import { Flush } from './flush.ts';
+import { Following } from './following.ts';
+import { LeaderOrder } from './leader-order.ts';
+import { Membership } from './membership.ts';
+import { DEFAULT_VIEW_CONFIG, type ViewConfig } from './view-config.ts';
+import { ViewCore } from './view-core.ts';
+import { decodeViewMessage, type ViewMessage } from './view-message.ts';
+
+export type ViewMode = 'primary-backup' | 'sequencer' | 'active';
+
+export interface ViewOptions {
+  readonly self: Peer;
+  /** What the mode decides is who orders (the leader, or all by agreed timestamps) and who answers (the leader, or all). */
+  readonly mode: ViewMode;
+  /** Who says which view comes next: a majority outside the group, or each member's own timeouts, which let two primaries live. */
+  readonly fence: 'view-service' | 'none';
+  /** The members of the first view; empty for one that joins later. Ignored once there is a disk. */
+  readonly bootstrap: readonly Peer[];
+  readonly viewServers: readonly Peer[];
+  readonly service: Service;
+  readonly storage: Storage;
+  readonly random: Random;
+  readonly detector: Detector;
+  readonly config?: Partial<ViewConfig>;
+  readonly sink?: Sink;
+  readonly now: Millis;
+}
+
+/** Requests whose order a backup waits for, before it asks the leader itself. */
+const MAX_WATCHED = 1024;
+
+/**
+ * view: groups whose members agree on who they are (view synchrony: Birman & Joseph 1987; primary copy: Alsberg & Day 1976, Oki & Liskov
+ * 1988). One engine, three modes. In each view all members have the same log; a place in it is *stable* when it is on the disk of
+ * every member, and nothing is applied or answered before: so whoever survives has all that was ever answered, and one survivor is
+ * enough. That holds as long as members only stop, and as long as nobody works on in a view that has passed. The second is what the fence
+ * is for: the next view is decided by a majority outside (ViewMachine on Raft), it keeps at least one member of the one before, and
+ * whoever has joined it no longer acknowledges anything in the old one; since a leader needs everybody's acknowledgement, also for reads,
+ * a primary that was deposed can answer nothing. A new view begins with a flush: see Flush. Without the fence, timeouts alone decide, and
+ * two sides of a partition each take the other for dead: split brain.
+ */
+export class ViewReplica implements Replica {
+  readonly #options: ViewOptions;
+  readonly #core: ViewCore;
+  readonly #order: LeaderOrder;
+  readonly #agreed: AgreedOrder | undefined;
+  readonly #following: Following;
+  readonly #flush: Flush;
+  readonly #membership: Membership;
+  /** Reads of the primary that wait until everybody has heard it. */
+  #reads: { readonly request: Request; readonly round: number }[] = [];
+  /** Requests that came from clients and are not ordered yet, as far as this member knows. */
+  readonly #watched = new Map<string, { readonly request: Request; sinceMs: Millis }>();
+  #heartbeatDueMs: Millis;
+  #retryDueMs: Millis;
+  #now: Millis;
+  #writtenIndex: number;
+  #unsafe: readonly ReplyMessage[] = [];
+  #snapshotIndex: number;
+  #lastSnapshotBytes = 0;
+
+  constructor(options: ViewOptions) {
+    const { self, service, storage, mode, now } = options;
+    this.#options = options;
+    const config = { ...DEFAULT_VIEW_CONFIG, ...options.config };
+    const answers = mode === 'primary-backup' ? (core: ViewCore) => core.isLeader : () => true;
+    this.#core = new ViewCore({ self, service, storage, config, sink: options.sink, answers });
+    this.#order = new LeaderOrder(this.#core);
+    this.#agreed = mode === 'active' ? new AgreedOrder(this.#core) : undefined;
+    this.#following = new Following(this.#core);
+    this.#flush = new Flush(this.#core, this.#order, this.#agreed, options.fence === 'none');
+    this.#membership = new Membership({ ...options, core: this.#core, order: this.#order, onView: (at) => this.#viewChanged(at) });
+    this.#heartbeatDueMs = now + config.heartbeatMs;
+    this.#retryDueMs = now + config.retryMs;
+    this.#now = now;
+    this.#writtenIndex = this.#core.log.lastIndex;
+    this.#snapshotIndex = this.#core.log.baseIndex;
+    this.#membership.start(now);
+  }
+
+  step(from: ReplicaId, body: Uint8Array, now: Millis): void {
+    this.#now = now;
+    const core = this.#core;
+    const message = decodeViewMessage(body);
+    if (message === undefined) {
+      core.counters.strange++;
+      return;
+    }
+    if (core.hasFailed || !this.#membership.meetView(from, message, now)) return;
+    this.#dispatch(from, message, now);
+  }
+
+  propose(request: Request, now: Millis): void {
+    this.#now = now;
+    const core = this.#core;
+    if (core.hasFailed) return core.refuse(request, 'unavailable', core.problem);
+    const isRead = core.service.isReadOnly(request);
+    if (isRead && request.isStale) return core.reply(request, core.service.query(request));
+    if (!core.isMember || !core.isRunning) return core.refuse(request, 'unavailable', core.isMember ? 'a view is beginning' : 'this member is in no view');
+    if (this.#agreed !== undefined) return this.#proposeAgreed(request);
+    if (core.isLeader) return this.#lead(request, isRead);
+    if (this.#options.mode === 'primary-backup') return core.refuse(request, 'not-leader', core.leader!.address);
+    this.#watch(request);
+  }
+
+  peers(): readonly Peer[] {
+    return this.#membership.peers();
+  }
+
+  peerLost(peer: ReplicaId, now: Millis): void {
+    this.#now = now;
+    this.#options.detector.lost(peer, now);
+  }
+
+  answered(reply: ReplyMessage, now: Millis): void {
+    this.#now = now;
+    this.#membership.answered(reply, now);
+  }
+
+  status(): ReplicaStatus {
+    const { self, role, view, leader, log, stableIndex, service, counters, storage, isRunning } = this.#core;
+    const { detector, mode } = this.#options;
+    return {
+      id: self.id, mode, role, term: view.number, leader: leader?.id, lastIndex: log.lastIndex, commitIndex: stableIndex, appliedIndex: service.appliedIndex,
+      digest: service.digest(), members: view.members.map((member) => ({ ...member, isVoter: true })),
+      suspected: view.members.map(({ id }) => id).filter((id) => detector.suspects(id)),
+      counters: { ...counters, falseSuspicions: detector.falseSuspicions, isRunning: isRunning ? 1 : 0, logBytes: storage.logBytes }, problem: this.#problem(),
+    };
+  }
+
+  nextTimeout(): Millis {
+    if (this.#core.hasFailed) return Infinity;
+    return Math.min(this.#heartbeatDueMs, this.#retryDueMs, this.#options.detector.nextTimeout(), this.#membership.nextTimeout());
+  }
+
+  handleTimeout(now: Millis): void {
+    this.#now = now;
+    const core = this.#core;
+    if (core.hasFailed) return;
+    this.#options.detector.handleTimeout(now);
+    this.#membership.handleTimeout(now);
+    if (this.#heartbeatDueMs <= now) this.#heartbeat();
+    if (this.#retryDueMs > now) return;
+    this.#retryDueMs = now + core.config.retryMs;
+    this.#flush.retry();
+    if (core.isLeader) this.#order.retry();
+    if (core.isRunning) this.#agreed?.retry();
+    this.#forward(now);
+  }
+
+  takeReady(): Ready | undefined {
+    const core = this.#core;
+    if (core.hasFailed) return this.#lastWords();
+    const now = this.#now;
+    core.durableIndex = Math.min(this.#writtenIndex, core.log.lastIndex);
+    this.#advance(now);
+    this.#compact();
+    const persist = [...core.storage.takeWrites(), ...core.service.takeWrites()];
+    this.#writtenIndex = core.log.lastIndex;
+    const ready: Ready = {
+      persist, messages: core.takeMessages(), replies: core.takeReplies(), committed: core.takeCommitted(), errands: this.#membership.takeErrands(), role: core.role,
+    };
+    this.#unsafe = ready.replies;
+    const isEmpty = persist.length + ready.messages.length + ready.replies.length + ready.committed.length + ready.errands!.length === 0;
+    return isEmpty ? undefined : ready;
+  }
+
+  persistFailed(reason: string, now: Millis): void {
+    const core = this.#core;
+    const unsafe = [...this.#unsafe, ...core.takeReplies()];
+    this.#unsafe = [];
+    this.#order.end();
+    core.becomeFailed(reason, now);
+    for (const reply of unsafe) core.reply(reply, { status: 'disk-error', offset: 0, digest: new Uint8Array(0), body: encodeText(reason, MAX_REASON_BYTES) });
+  }
+
+  #dispatch(from: ReplicaId, message: ViewMessage, now: Millis): void {
+    const core = this.#core;
+    switch (message.kind) {
+      case 'alive':
+        return;
+      case 'report':
+        return this.#flush.reported(from, message, now);
+      case 'fetch':
+        return this.#flush.fetched(from, message);
+      case 'suffix':
+        return this.#flush.suffix(from, message, now);
+      case 'start':
+        return this.#flush.started(message);
+      case 'order':
+        if (from === core.leader?.id) this.#following.order(from, message, now);
+        return;
+      case 'chunk':
+        if (from === core.leader?.id) this.#following.chunk(from, message, now);
+        return;
+      case 'ack':
+        if (core.isLeader) this.#order.acknowledged(from, message);
+        this.#agreed?.acknowledged(from, message.index);
+        return;
+      case 'chunk-reply':
+        if (core.isLeader) this.#order.received(from, message);
+        return;
+      case 'forward':
+        return this.#forwarded(message, now);
+      case 'join':
+        return this.#membership.join(from, message);
+      default:
+        if (this.#agreed !== undefined && core.isRunning) this.#agree(this.#agreed, from, message);
+    }
+  }
+
+  #agree(agreed: AgreedOrder, from: ReplicaId, message: ViewMessage): void {
+    if (message.kind === 'submit') agreed.submitted(from, message);
+    else if (message.kind === 'propose') agreed.proposed(from, message);
+    else if (message.kind === 'final') agreed.finalized(from, message);
+    else if (message.kind === 'finalized') agreed.hasFinal(from, message);
+  }
+
+  /** The leader gives a request its place, or answers a read once everybody has confirmed that it leads. */
+  #lead(request: Request, isRead: boolean): void {
+    const core = this.#core;
+    const { config } = core;
+    const readsHere = isRead && this.#options.mode === 'primary-backup';
+    if (readsHere && this.#options.fence === 'none') return core.reply(request, core.service.query(request));
+    if (readsHere ? this.#reads.length >= config.maxPendingReads : core.log.lastIndex - core.stableIndex >= config.maxUnstable) {
+      core.counters.busy++;
+      return core.refuse(request, 'busy');
+    }
+    if (readsHere) {
+      core.counters.reads++;
+      this.#reads.push({ request, round: this.#order.round + 1 });
+    } else {
+      this.#order.order(request, this.#now);
+    }
+  }
+
+  /** The client's own member begins its messages; the others look after it. */
+  #proposeAgreed(request: Request): void {
+    const core = this.#core;
+    if (this.#homeOf(request) !== core.self.id) return this.#watch(request);
+    if (this.#agreed!.submit(request)) return;
+    core.counters.busy++;
+    core.refuse(request, 'busy');
+  }
+
+  /** Everybody begins messages, each those of some clients. */
+  #homeOf({ clientId }: Request): ReplicaId {
+    const { members } = this.#core.view;
+    let hash = 0;
+    for (let i = 0; i < clientId.length; i++) hash = (hash * 31 + clientId.charCodeAt(i)) >>> 0;
+    return members[hash % members.length]!.id;
+  }
+
+  /** Another is to order this; if nothing comes of it, it is told. */
+  #watch(request: Request): void {
+    if (this.#watched.size >= MAX_WATCHED) return;
+    this.#watched.set(`${request.clientId} ${request.serial}`, { request, sinceMs: this.#now });
+  }
+
+  #forward(now: Millis): void {
+    const core = this.#core;
+    if (!core.isRunning) return;
+    for (const [key, watched] of this.#watched) {
+      if (now - watched.sinceMs < core.config.retryMs) continue;
+      // Once: the client asks again.
+      this.#watched.delete(key);
+      const to = this.#agreed === undefined ? core.leader?.id : this.#homeOf(watched.request);
+      if (to === undefined) continue;
+      core.counters.forwarded++;
+      if (to === core.self.id) this.propose(watched.request, now);
+      else core.send(to, { kind: 'forward', view: core.view.number, bytes: encodeCommand({ kind: 'request', request: watched.request }) });
+    }
+  }
+
+  #forwarded({ bytes }: ViewMessage & { readonly kind: 'forward' }, now: Millis): void {
+    const command = decodeCommand(bytes.slice());
+    const core = this.#core;
+    if (command?.kind !== 'request' || !core.isRunning || !core.isMember) return;
+    if (this.#agreed !== undefined) this.#agreed.submit(command.request);
+    else if (core.isLeader) this.#order.order(command.request, now);
+  }
+
+  /** What has become possible: deliveries, stability, answers. */
+  #advance(now: Millis): void {
+    const core = this.#core;
+    this.#flush.advance();
+    if (core.isRunning && core.isMember) {
+      if (this.#agreed !== undefined) {
+        this.#agreed.deliver(now);
+        core.stabilize(this.#agreed.stableIndex(), now);
+      } else if (core.isLeader) {
+        core.stabilize(this.#order.stableIndex(), now);
+      }
+    }
+    if (core.isLeader) {
+      const last = this.#reads.at(-1);
+      if (last !== undefined && last.round > this.#order.round) this.#order.broadcast();
+      else this.#order.pump();
+      this.#settleReads();
+    }
+    for (const { clientId, serial } of core.peekCommitted()) this.#watched.delete(`${clientId} ${serial}`);
+  }
+
+  #settleReads(): void {
+    const core = this.#core;
+    let sure = 0;
+    while (sure < this.#reads.length && core.isRunning && this.#reads[sure]!.round <= this.#order.round && this.#order.isHeard(this.#reads[sure]!.round)) sure++;
+    for (const { request } of this.#reads.splice(0, sure)) core.reply(request, core.service.query(request));
+  }
+
+  #heartbeat(): void {
+    const core = this.#core;
+    const { config, view, log, stableIndex, isRunning } = core;
+    this.#heartbeatDueMs = this.#now + config.heartbeatMs;
+    // Whoever may have forgotten what it promised keeps silent, until the others have gone on without it.
+    if (core.problem !== undefined) return;
+    const message: ViewMessage = { kind: 'alive', view: view.number, lastIndex: log.lastIndex, stableIndex, isRunning };
+    for (const { id } of this.peers()) core.send(id, message);
+    if (core.isLeader) this.#order.broadcast();
+  }
+
+  #viewChanged(now: Millis): void {
+    for (const { request } of this.#reads) this.#core.refuse(request, 'unavailable', 'a view is beginning');
+    this.#reads = [];
+    this.#watched.clear();
+    this.#flush.begin(now);
+  }
+
+  #compact(): void {
+    const core = this.#core;
+    const { storage, config, log, stableIndex } = core;
+    if (storage.isSavingSnapshot) return;
+    this.#snapshotIndex = Math.max(this.#snapshotIndex, log.baseIndex);
+    log.compact(Math.min(this.#snapshotIndex - config.keptEntries, this.#snapshotIndex, this.#order.oldestNeeded));
+    if (storage.logBytes <= Math.max(config.snapshotBytes, this.#lastSnapshotBytes) || stableIndex <= this.#snapshotIndex) return;
+    const mark = core.mark();
+    this.#snapshotIndex = mark.index;
+    this.#lastSnapshotBytes = 0;
+    core.counters.snapshotsTaken++;
+    storage.saveSnapshot(mark, this.#counted(core.service.snapshot()), () => log.after(mark.index));
+  }
+
+  *#counted(chunks: Iterable<Uint8Array>): Iterable<Uint8Array> {
+    for (const chunk of chunks) {
+      this.#lastSnapshotBytes += chunk.length;
+      yield chunk;
+    }
+  }
+
+  #lastWords(): Ready | undefined {
+    const replies = this.#core.takeReplies();
+    return replies.length === 0 ? undefined : { persist: [], messages: [], committed: [], replies, role: this.#core.role };
+  }
+
+  #problem(): string | undefined {
+    const { problem, isMember, isRunning } = this.#core;
+    if (problem !== undefined) return problem;
+    if (!isMember) return 'it is in no view: it waits until a member of the view has brought it up to date';
+    return isRunning ? undefined : 'its view is beginning';
+  }
+}

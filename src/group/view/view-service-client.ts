@@ -1,0 +1,74 @@
+import type { Millis } from '../../core/machine.ts';
+import type { Random } from '../../core/random.ts';
+import { SingleClient } from '../client/single-client.ts';
+import type { ReplyMessage } from '../message.ts';
+import type { Errand, Peer } from '../replica.ts';
+import { decodeViewReply, encodeGetView, encodeProposeView } from './view-machine.ts';
+import type { View } from './view.ts';
+
+const OPERATION_TIMEOUT_MS = 5000;
+const ATTEMPT_TIMEOUT_MS = 500;
+
+/** What a member asks of the view service: one question at a time, until it is answered. Errands find their way by themselves. */
+export class ViewServiceClient {
+  readonly #servers: readonly Peer[];
+  readonly #client: SingleClient;
+  #isBusy = false;
+
+  constructor(servers: readonly Peer[], clientId: string, random: Random, now: Millis) {
+    this.#servers = servers;
+    this.#client = new SingleClient({
+      clientId, targets: servers.map(({ address }) => address), random, isReadOnly: (operation) => operation.length === 1,
+      operationTimeoutMs: OPERATION_TIMEOUT_MS, attemptTimeoutMs: ATTEMPT_TIMEOUT_MS,
+    });
+    servers.forEach((_, i) => this.#client.connected(i, now));
+  }
+
+  /** A question is under way; another is not taken. */
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
+  ask(now: Millis): void {
+    this.#submit(encodeGetView(), now);
+  }
+
+  propose(view: View, now: Millis): void {
+    this.#submit(encodeProposeView(view), now);
+  }
+
+  answered(reply: ReplyMessage, now: Millis): void {
+    const target = this.#servers.findIndex(({ id }) => id === reply.memberId);
+    if (target >= 0) this.#client.received(target, reply, now);
+  }
+
+  /** The view that the service names; undefined: nothing yet, or no answer. */
+  takeView(): View | undefined {
+    let view: View | undefined;
+    for (let outcome = this.#client.takeOutcome(); outcome !== undefined; outcome = this.#client.takeOutcome()) {
+      this.#isBusy = false;
+      if (outcome.kind === 'answered' && outcome.reply.status === 'ok') view = decodeViewReply(outcome.reply.body) ?? view;
+    }
+    return view;
+  }
+
+  takeErrands(): Errand[] {
+    const errands: Errand[] = [];
+    for (let next = this.#client.nextSending(); next !== undefined; next = this.#client.nextSending()) errands.push({ to: this.#servers[next.target]!, request: next.request });
+    return errands;
+  }
+
+  nextTimeout(): Millis {
+    return this.#client.nextTimeout();
+  }
+
+  handleTimeout(now: Millis): void {
+    if (this.#client.nextTimeout() <= now) this.#client.handleTimeout(now);
+  }
+
+  #submit(operation: Uint8Array, now: Millis): void {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    this.#client.submit(operation, now);
+  }
+}

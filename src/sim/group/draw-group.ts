@@ -1,0 +1,132 @@
+import type { Millis } from '../../core/machine.ts';
+import { createRandom, type Random } from '../../core/random.ts';
+import { traitsOf, type Mode } from '../../group/modes.ts';
+import { FAIR_WEATHER, type Weather } from './message-network.ts';
+
+/** What a nemesis can do. */
+export const FAULT_KINDS = [
+  'kill', 'power', 'pause', 'partition', 'one-way', 'partial', 'reset', 'slow disk', 'disk failure', 'lost disk', 'damage', 'membership', 'all down', 'storm', 'ambush',
+] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+export type Profile =
+  /** Never more members faulty at a time than the mode tolerates. */
+  | 'within'
+  /** As many as there are: nobody need answer, but nobody may answer wrongly either. */
+  | 'beyond';
+
+/** The world of a seed, and what goes wrong in it. */
+export interface GroupScenario {
+  readonly mode: Mode;
+  readonly seed: number;
+  readonly profile: Profile;
+  /** Who are there from the beginning. */
+  readonly members: number;
+  /** Places that are empty at first, for those who are taken in later. */
+  readonly spares: number;
+  readonly viewServers: number;
+  /** How many may be faulty at a time without the group having to stop. */
+  readonly tolerated: number;
+  readonly clients: number;
+  readonly thinkMs: Millis;
+  readonly keys: number;
+  readonly operationsPerKey: number;
+  /** A client gives an operation up after this time. */
+  readonly deadlineMs: Millis;
+  readonly maxSessions: number;
+  readonly electionTimeoutMs: Millis;
+  /** Of the log, before it is replaced by a snapshot. */
+  readonly snapshotBytes: number;
+  readonly keptEntries: number;
+  readonly weather: Weather;
+  readonly clockDrift: number;
+  readonly diskDelayMs: Millis;
+  readonly isEager: boolean;
+  /** Inputs wait while something is being written. */
+  readonly queuesInputs: boolean;
+  /** How long things go wrong. */
+  readonly faultyMs: Millis;
+  /** Mean time between two faults, and mean time until one is repaired. */
+  readonly faultEveryMs: Millis;
+  readonly repairMs: Millis;
+  /** In [0, 1]: how often a fault aims at whoever leads. */
+  readonly aimsAtLeader: number;
+  /** Only these are drawn, as often as their weights say. */
+  readonly faults: ReadonlyMap<FaultKind, number>;
+}
+
+/** Same seed and mode, same world, on every machine. `random` for tests of that very sentence. */
+export function drawGroup(mode: Mode, seed: number, random: Random = createRandom(seed).fork(`group ${mode}`).fork('scenario')): GroupScenario {
+  const profile: Profile = random.chance(0.75) ? 'within' : 'beyond';
+  const { members, tolerated } = drawSize(mode, random);
+  const electionTimeoutMs = pick(random, [150, 300, 500]);
+  const weather = drawWeather(random.fork('weather'), electionTimeoutMs);
+  const clients = 2 + random.below(4);
+  return {
+    mode, seed, profile, members, tolerated,
+    spares: traitsOf(mode).canGrow && random.chance(0.5) ? 1 : 0,
+    viewServers: traitsOf(mode).hasViews ? 3 : 0,
+    clients,
+    thinkMs: pick(random, [5, 20, 60]),
+    keys: 1 + random.below(4),
+    operationsPerKey: pick(random, [20, 50, 100]),
+    deadlineMs: pick(random, [1000, 2000, 5000]),
+    // No more than there are clients: whoever starts over takes somebody's place.
+    maxSessions: random.chance(0.3) ? clients : 1024,
+    electionTimeoutMs,
+    snapshotBytes: pick(random, [2000, 10_000, 50_000, 1_000_000]),
+    keptEntries: pick(random, [1, 10, 100]),
+    weather,
+    clockDrift: pick(random, [0, 0.02, 0.1]),
+    diskDelayMs: pick(random, [0.2, 2, 10]),
+    isEager: random.chance(0.5),
+    queuesInputs: random.chance(0.7),
+    faultyMs: 4000 + 6000 * random.unit(),
+    faultEveryMs: pick(random, [300, 800, 2000]),
+    repairMs: pick(random, [150, 600, 1500]),
+    aimsAtLeader: pick(random, [0.1, 0.5, 0.9]),
+    faults: drawFaults(mode, random.fork('faults')),
+  };
+}
+
+function drawSize(mode: Mode, random: Random): { members: number; tolerated: number } {
+  const draw = random.unit();
+  if (mode === 'primary-backup') {
+    const members = draw < 0.4 ? 2 : draw < 0.9 ? 3 : 4;
+    return { members, tolerated: members - 1 };
+  }
+  const members = draw < 0.5 ? 3 : draw < 0.9 || mode !== 'raft' ? 5 : draw < 0.93 ? 1 : draw < 0.96 ? 2 : 4;
+  return { members, tolerated: Math.floor((members - 1) / 2) };
+}
+
+/** A swarm: each trouble is there or not, by itself, so that none hides what another would show. */
+function drawWeather(random: Random, electionTimeoutMs: Millis): Weather {
+  // Messages that take as long as a timeout are an outage, not weather.
+  const delayMs = pick(random, [0.5, 5, 0.05 * electionTimeoutMs]);
+  return {
+    ...FAIR_WEATHER,
+    delayMs,
+    jitterMs: random.chance(0.5) ? 0.1 * delayMs : delayMs,
+    loss: random.chance(0.4) ? 0.15 * random.unit() : 0,
+    duplication: random.chance(0.4) ? 0.3 * random.unit() : 0,
+    reorders: random.chance(0.5),
+    kept: random.chance(0.5) ? random.unit() : 0,
+  };
+}
+
+function drawFaults(mode: Mode, random: Random): Map<FaultKind, number> {
+  const faults = new Map<FaultKind, number>();
+  const { canGrow } = traitsOf(mode);
+  for (const kind of FAULT_KINDS) {
+    // Each draws, whether it can be or not.
+    const isDrawn = random.chance(kind === 'all down' || kind === 'storm' ? 0.2 : 0.45);
+    const weight = 0.2 + random.unit();
+    if (isDrawn && (kind !== 'membership' || canGrow)) faults.set(kind, kind === 'all down' ? 0.2 * weight : weight);
+  }
+  if (faults.size === 0) faults.set('kill', 1);
+  return faults;
+}
+
+function pick<T>(random: Random, values: readonly T[]): T {
+  return values[random.below(values.length)]!;
+}

@@ -1,0 +1,4 @@
+import type { Mode } from '../../../src/group/modes.ts';
+
+/** Modes whose seeds are run. */
+export const GROUP_MODES: readonly Mode[] = ['raft', 'quorum'];
