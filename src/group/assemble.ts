@@ -5,6 +5,7 @@ import type { Sink } from '../core/trace.ts';
 import type { GroupClient } from './client.ts';
 import { SingleClient } from './client/single-client.ts';
 import { VoteClient } from './client/vote-client.ts';
+import { TimeoutDetector, type Detector } from './detector.ts';
 import { KvMachine } from './kv/kv-machine.ts';
 import { isKvRead } from './kv/kv-operation.ts';
 import { kvLie, quorumLie, type ReplyLie } from './lies.ts';
@@ -15,6 +16,13 @@ import { RaftReplica } from './raft/raft-replica.ts';
 import type { Peer, Replica, ReplicaId } from './replica.ts';
 import { Service } from './service.ts';
 import type { Storage } from './storage.ts';
+import { DEFAULT_VIEW_CONFIG } from './view/view-config.ts';
+import { ViewMachine } from './view/view-machine.ts';
+import { ViewReplica } from './view/view-replica.ts';
+
+/** Silence for which nobody is suspected in a group with views, and how much more irregular networks may ask for. */
+const DEFAULT_SUSPICION_MS = 1000;
+const MAX_SUSPICION_FACTOR = 4;
 
 /** A replica whose membership people may change. */
 export interface Administered {
@@ -52,8 +60,24 @@ export function createReplica(options: ReplicaOptions): Replica & Partial<Admini
     case 'quorum':
       return new QuorumReplica({ id: self.id, seat: bootstrap.findIndex(({ id }) => id === self.id), members: bootstrap, isFounding, storage, random, ...traced });
     default:
-      throw new Error(`mode ${mode} is not there yet`);
+      return new ViewReplica({
+        mode, self, bootstrap, fence: options.fence, viewServers: options.viewServers, service: new Service(new KvMachine()), storage, random, now, ...traced,
+        detector: createDetector(electionTimeoutMs),
+      });
   }
+}
+
+/** A server of the view service. */
+export function createViewServer({ self, bootstrap, storage, random, electionTimeoutMs, sink, now }: ReplicaOptions): Replica & Partial<Administered> {
+  return new RaftReplica({
+    self, bootstrap, service: new Service(new ViewMachine()), storage, random, now,
+    ...(electionTimeoutMs === undefined ? {} : { config: { electionTimeoutMs } }), ...(sink === undefined ? {} : { sink }),
+  });
+}
+
+function createDetector(timeoutMs: Millis = DEFAULT_SUSPICION_MS): Detector {
+  const { heartbeatMs } = DEFAULT_VIEW_CONFIG;
+  return new TimeoutDetector({ heartbeatMs, minTimeoutMs: Math.max(timeoutMs, 3 * heartbeatMs), maxTimeoutMs: MAX_SUSPICION_FACTOR * timeoutMs });
 }
 
 /** A reply that looks right and is not, for faulty members. */

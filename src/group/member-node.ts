@@ -1,6 +1,6 @@
 import { Fifo } from '../core/fifo.ts';
 import type { Millis } from '../core/machine.ts';
-import { FrameReader } from './framing.ts';
+import { FrameReader, MAX_MESSAGE_BYTES } from './framing.ts';
 import { decodeMessage, encodeMessage, PROTOCOL_VERSION, type Hello, type Message } from './message.ts';
 import type { Errand, Peer, Ready, Replica, ReplicaId } from './replica.ts';
 
@@ -8,6 +8,8 @@ import type { Errand, Peer, Ready, Replica, ReplicaId } from './replica.ts';
 const MAX_OUTPUT_BYTES = 256 * 1024;
 /** Of messages to another member; what is above is dropped, as a network would. */
 const MAX_LINK_BYTES = 4 * 1024 * 1024;
+/** So that one operation fits a message also when a member passes it on. */
+const MAX_OPERATION_BYTES = MAX_MESSAGE_BYTES - 4096;
 /** Clients whose requests' ways are known; whoever asks again is known again. */
 const MAX_ROUTES = 16_384;
 /** Messages that wait until it is known who is at the other end. */
@@ -253,6 +255,9 @@ export class MemberNode {
         return;
       case 'request':
         if (conversation.clientId === undefined) break;
+        if (message.operation.length > MAX_OPERATION_BYTES) {
+          return this.#protocolError(conversation, `an operation of ${message.operation.length} bytes: the most is ${MAX_OPERATION_BYTES}`);
+        }
         this.#route(message.clientId, connection);
         return this.#replica.propose(message, now);
       case 'status-request':

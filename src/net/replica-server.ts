@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto';
 import type { Address } from '../core/address.ts';
 import { createRandom } from '../core/random.ts';
 import type { Sink } from '../core/trace.ts';
-import { createReplica, lieOf, type Administered, type ReplicaOptions } from '../group/assemble.ts';
+import { createReplica, createViewServer, lieOf, type Administered, type ReplicaOptions } from '../group/assemble.ts';
 import { openStorage } from '../group/disk-storage.ts';
 import { makeFaulty, type Fault } from '../group/faulty.ts';
 import { MemberNode } from '../group/member-node.ts';
@@ -32,6 +32,8 @@ export interface ReplicaServerOptions {
   readonly directory: string;
   /** Called when the address is taken; the member serves when it resolves. */
   readonly bound: (local: Address) => Promise<Beginning>;
+  /** A server of the view service, not a member. */
+  readonly isViewServer?: boolean;
   /** What is wrong with it on purpose. */
   readonly fault?: Fault;
   readonly replica: Pick<ReplicaOptions, 'mode' | 'fence' | 'electionTimeoutMs'>;
@@ -79,7 +81,8 @@ export class ReplicaServer {
       build: (endpoint, local, now) => {
         const random = createRandom(randomInt(2 ** 32));
         const self: Peer = { id, address: `${local.host}:${local.port}` };
-        replica = createReplica({
+        const create = options.isViewServer === true ? createViewServer : createReplica;
+        replica = create({
           ...options.replica, self, bootstrap: beginning!.bootstrap, viewServers: beginning!.viewServers, isFounding: beginning!.isFounding,
           storage: openStorage((file) => disk.readFile(file)), random, now, ...(sink === undefined ? {} : { sink }),
         });

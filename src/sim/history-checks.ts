@@ -41,19 +41,18 @@ function foundBy({ op, ok, old, result }: HistoryEvent): HistoryValue {
 /** Keys that are written in every way: each value that was found begins with what a put, a cas or an append wrote. */
 function checkSources(events: readonly HistoryEvent[]): string[] {
   const complaints: string[] = [];
-  const appends = events.filter(({ op }) => op === 'append');
   const written = new Map<HistoryValue, HistoryEvent>();
   for (const event of events) if (event.op === 'put' || event.op === 'cas') written.set(event.value, event);
+  const pieces = piecesOf(events.filter(({ ok }) => ok !== false));
   for (const look of events) {
     const value = foundBy(look);
     if (value === null) continue;
     const source = written.get(value);
-    if (source !== undefined) {
-      const problem = sourceProblem(look, source);
-      if (problem !== undefined && !isAssembled(String(value), [...written.keys()].filter((each) => each !== value), appends)) complaints.push(problem);
-    } else if (!isAssembled(String(value), [...written.keys()], appends)) {
-      complaints.push(`process ${look.process} found ${showValue(value)}, which nobody wrote`);
-    }
+    const problem = source === undefined ? `process ${look.process} found ${showValue(value)}, which nobody wrote` : sourceProblem(look, source);
+    if (problem === undefined) continue;
+    const parts = assembly(String(value), written, pieces);
+    if (parts === undefined) complaints.push(problem);
+    else if (new Set(parts).size < parts.length) complaints.push(`process ${look.process} found ${showValue(firstTwice(parts))} twice`);
   }
   return complaints;
 }
@@ -65,32 +64,56 @@ function sourceProblem(look: HistoryEvent, source: HistoryEvent): string | undef
   return source.invoke > look.complete! ? `${found}, which was written only later` : undefined;
 }
 
-/** Whether the text is what was appended, one behind the other and each once, perhaps behind a value that was written. */
-function isAssembled(text: string, written: readonly HistoryValue[], appends: readonly HistoryEvent[]): boolean {
-  if (appends.length === 0) return false;
-  const pieces = appends.filter(({ ok }) => ok !== false).map(({ value }) => String(value)).filter((piece) => piece !== '');
-  const beginnings = written.map(String).filter((value) => text.startsWith(value));
-  return ['', ...beginnings].some((beginning) => takeApart(text, beginning.length, pieces) !== undefined);
+/** Pieces that were appended, by their lengths. */
+type Pieces = ReadonlyMap<number, ReadonlySet<string>>;
+
+function piecesOf(events: readonly HistoryEvent[]): Pieces {
+  const pieces = new Map<number, Set<string>>();
+  for (const { op, value } of events) {
+    if (op !== 'append' || value === '') continue;
+    const piece = String(value);
+    const alike = pieces.get(piece.length);
+    if (alike === undefined) pieces.set(piece.length, new Set([piece]));
+    else alike.add(piece);
+  }
+  return pieces;
 }
 
-/** The pieces of which a text consists from `at` on, each used as often as it likes; undefined if it can't be taken apart. */
-function takeApart(text: string, at: number, pieces: readonly string[]): string[] | undefined {
-  // By place: the piece that leads there, on the first way found.
-  const reached = new Map<number, string>([[at, '']]);
+/** The pieces of which a text consists, perhaps behind a value that was written; undefined if it does not. */
+function assembly(text: string, written: ReadonlyMap<HistoryValue, HistoryEvent>, pieces: Pieces): string[] | undefined {
+  if (pieces.size === 0) return undefined;
+  const beginnings = ['', ...[...written.keys()].map(String).filter((value) => value !== text && text.startsWith(value))];
+  let found: string[] | undefined;
+  for (const beginning of beginnings) {
+    const parts = takeApart(text, beginning.length, pieces);
+    if (parts === undefined) continue;
+    if (new Set(parts).size === parts.length) return parts;
+    found ??= parts;
+  }
+  return found;
+}
+
+/** The pieces of which a text consists from `at` on, on the first way found; undefined if it can't be taken apart. */
+function takeApart(text: string, at: number, pieces: Pieces): string[] | undefined {
+  /** By place: the length of the piece that leads there. */
+  const reached = new Map<number, number>([[at, 0]]);
   const open = [at];
   while (open.length > 0 && !reached.has(text.length)) {
     const from = open.pop()!;
-    for (const piece of pieces) {
-      const to = from + piece.length;
-      if (reached.has(to) || !text.startsWith(piece, from)) continue;
-      reached.set(to, piece);
-      open.push(to);
+    for (const [length, alike] of pieces) {
+      if (reached.has(from + length) || !alike.has(text.slice(from, from + length))) continue;
+      reached.set(from + length, length);
+      open.push(from + length);
     }
   }
   if (!reached.has(text.length)) return undefined;
   const parts: string[] = [];
-  for (let end = text.length; end > at; end -= reached.get(end)!.length) parts.push(reached.get(end)!);
+  for (let end = text.length; end > at; end -= reached.get(end)!) parts.push(text.slice(end - reached.get(end)!, end));
   return parts.reverse();
+}
+
+function firstTwice(parts: readonly string[]): string {
+  return parts.find((piece, i) => parts.indexOf(piece) < i) ?? '';
 }
 
 function checkLog(events: readonly HistoryEvent[]): string[] {
@@ -98,19 +121,19 @@ function checkLog(events: readonly HistoryEvent[]): string[] {
   const appends = new Map(events.filter(({ op }) => op === 'append').map((event) => [String(event.value), event]));
   const acknowledged = [...appends.values()].filter(({ ok }) => ok === true).sort((a, b) => a.complete! - b.complete!);
   const looks = events.filter(({ op, ok }) => op === 'get' && ok === true).sort((a, b) => a.complete! - b.complete!);
+  const pieces = piecesOf(events);
   let longest: HistoryEvent | undefined;
   for (const look of looks) {
     if (complaints.length >= MAX_COMPLAINTS) break;
     const text = look.result === null ? '' : String(look.result);
     const who = `process ${look.process}`;
-    const parts = takeApart(text, 0, [...appends.keys()].filter((piece) => piece !== ''));
+    const parts = takeApart(text, 0, pieces);
     if (parts === undefined) {
       complaints.push(`${who} found ${showValue(text)}, which is not made of what was appended`);
       continue;
     }
     const once = new Set(parts);
-    const twice = parts.find((piece, i) => parts.indexOf(piece) < i);
-    if (once.size < parts.length) complaints.push(`${who} found ${showValue(twice!)} twice`);
+    if (once.size < parts.length) complaints.push(`${who} found ${showValue(firstTwice(parts))} twice`);
     for (const piece of once) {
       const source = appends.get(piece)!;
       if (source.ok === false) complaints.push(`${who} found ${showValue(piece)}, of which process ${source.process} was told that it was not executed`);

@@ -80,7 +80,7 @@ function draw(random: Random, shape: HistoryShape): Draft[] {
     if (key.operations++ >= shape.rotateAfter) Object.assign(key, { name: `k${generation++}`, operations: 1, latest: null });
     const op = shape.ops[random.below(shape.ops.length)]!;
     const isUnknown = random.chance(shape.unknown);
-    const value = op === 'get' || op === 'del' ? null : op === 'append' ? `${i};` : `v${i}`;
+    const value = op === 'get' || op === 'del' ? null : op === 'append' ? `+${i};` : `v${i}`;
     const old = op === 'cas' && random.chance(0.9) ? key.latest : op === 'cas' ? 'never there' : null;
     if (op === 'put' || op === 'cas') key.latest = value;
     const event: HistoryEvent = { process: client.process, key: key.name, op, value, old, result: null, invoke, complete: isUnknown ? null : complete, ok: isUnknown ? null : true };

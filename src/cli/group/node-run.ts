@@ -47,9 +47,10 @@ export async function runMember(kind: Exclude<ProcessKind, 'balancer'>, spec: Li
   exitWithParent();
   const orders = new Orders();
   const server = await ReplicaServer.start({
-    id: String(spec['id']), clusterId: clusterOf(kind, spec), host: String(spec['host']), port: Number(spec['port']), directory: String(spec['directory']),
+    id: String(spec['id']), clusterId: String(spec['clusterId']), host: String(spec['host']), port: Number(spec['port']), directory: String(spec['directory']),
+    isViewServer: kind === 'view-server',
     replica: {
-      mode: kind === 'member' ? (spec['mode'] as Mode) : 'raft',
+      mode: spec['mode'] as Mode,
       fence: spec['fence'] === 'none' ? 'none' : 'view-service',
       ...(spec['electionTimeoutMs'] === undefined ? {} : { electionTimeoutMs: Number(spec['electionTimeoutMs']) }),
     },
@@ -70,11 +71,6 @@ export async function runMember(kind: Exclude<ProcessKind, 'balancer'>, spec: Li
     }
   });
   endWith(() => server.close());
-}
-
-/** The servers of the view service are a group of their own, with a name of their own. */
-function clusterOf(kind: ProcessKind, spec: Line): string {
-  return kind === 'view-server' ? `${String(spec['clusterId'])}/views` : String(spec['clusterId']);
 }
 
 /** A balancer, until its parent ends it. */

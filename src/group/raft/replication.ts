@@ -139,6 +139,8 @@ export class Replication {
       const isNews = message.index > progress.match;
       if (progress.state !== 'snapshot') progress.matched(message.index);
       if (isNews) this.#advance(from, progress, now);
+      // When it had caught up, another change may have been under way.
+      else this.#promote(from, progress, now);
     } else if (message.index < progress.next && progress.state !== 'snapshot') {
       // Also below what it had acknowledged: its disk may have lost it.
       progress.missed(core.log.lastIndexOfTermAtMost(message.hintTerm, message.index) + 1);

@@ -100,6 +100,7 @@ export class Flush {
     if (this.#phase !== 'spreading' || core.durableIndex < this.#flushIndex || !this.#order.hasReached(this.#flushIndex)) return;
     this.#phase = 'none';
     this.#run(this.#clock());
+    if (this.#agreed !== undefined) this.#order.release();
     for (const { id } of core.others) this.#start(id);
   }
 

@@ -54,6 +54,11 @@ export class LeaderOrder {
     }
   }
 
+  /** All have the log that the view begins with, and agree on the rest themselves; only guests are still to be led. */
+  release(): void {
+    this.#followers.clear();
+  }
+
   end(): void {
     for (const { sending } of [...this.#followers.values(), ...this.#guests.values()]) sending?.end();
     this.#followers.clear();

@@ -199,6 +199,8 @@ export class ViewReplica implements Replica {
       case 'start':
         return this.#flush.started(message);
       case 'order':
+        // Late: since the view works, members order among themselves.
+        if (this.#agreed !== undefined && core.isRunning) return;
         if (from === core.leader?.id) this.#following.order(from, message, now);
         return;
       case 'chunk':
