@@ -57,6 +57,8 @@ class DiskStorage implements Storage {
   #pending: LogRecord[] = [];
   /** What a crash or damage left at `#offset`, to be removed before anything is written there. */
   #tail: 'clean' | 'torn' | 'suspect' = 'clean';
+  /** What was found may be in the system's memory only: a process that was killed before its sync leaves it there. */
+  #isSynced = true;
   #saving: Saving | undefined;
   /** Something pending follows from the snapshot under way, and must not be on disk without it. */
   #mustFinish = false;
@@ -67,6 +69,7 @@ class DiskStorage implements Storage {
     if (log === undefined) return;
     const replayed = replayLog(LOG.file, log);
     this.#hasLog = true;
+    this.#isSynced = false;
     this.#state = replayed.state;
     this.#isSuspect = replayed.isSuspect;
     this.#outline = replayed.outline;
@@ -139,6 +142,8 @@ class DiskStorage implements Storage {
     const operations: DiskOperation[] = [];
     this.#found = { entries: NO_ENTRIES, snapshot: undefined };
     if (this.#tail !== 'clean') this.#removeTail(operations);
+    else if (!this.#isSynced) operations.push({ kind: 'sync', file: LOG.file });
+    this.#isSynced = true;
     if (this.#pending.length === 0 && !this.isSavingSnapshot) return operations;
     if (!this.#hasLog) this.#createLog(operations);
     const rewrite = this.#saveSomeOfSnapshot(operations);

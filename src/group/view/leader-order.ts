@@ -9,6 +9,9 @@ import type { ViewMessage } from './view-message.ts';
 /** Of the entries in one message, unless a single one is larger. */
 const MAX_ORDER_BYTES = 64 * 1024;
 
+/** Entries that a guest may lag behind and still be let in: under load there are always some on the way. */
+const READY_LAG = 64;
+
 /** What the leader knows of one member, or of one who wants to become one. */
 interface Follower {
   readonly peer: Peer;
@@ -72,9 +75,9 @@ export class LeaderOrder {
     this.pump();
   }
 
-  /** Guests who have all that is stable. */
+  /** Guests who have nearly all that is stable: the flush that begins their view brings them the rest. */
   readyGuests(): Peer[] {
-    return [...this.#guests.values()].filter(({ match, sending }) => sending === undefined && match >= this.#core.stableIndex).map(({ peer }) => peer);
+    return [...this.#guests.values()].filter(({ match, sending }) => sending === undefined && match + READY_LAG >= this.#core.stableIndex).map(({ peer }) => peer);
   }
 
   order(request: Request, now: Millis): void {

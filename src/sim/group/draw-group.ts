@@ -102,7 +102,7 @@ function drawSize(mode: Mode, random: Random): { members: number; tolerated: num
 /** A swarm: each trouble is there or not, by itself, so that none hides what another would show. */
 function drawWeather(random: Random, electionTimeoutMs: Millis): Weather {
   // Messages that take as long as a timeout are an outage, not weather.
-  const delayMs = pick(random, [0.5, 5, 0.05 * electionTimeoutMs]);
+  const delayMs = pick(random, [0.5, 5, 0.05 * electionTimeoutMs, 0.12 * electionTimeoutMs]);
   return {
     ...FAIR_WEATHER,
     delayMs,

@@ -17,7 +17,7 @@ export interface NemesisOptions {
 }
 
 /** Moments of the protocol at which it is bad to fall. */
-const MOMENTS = ['vote', 'append', 'commit', 'become', 'snapshot', 'view'] as const;
+const MOMENTS = ['vote', 'vote', 'vote', 'append', 'commit', 'become', 'snapshot', 'view'] as const;
 const WEAPONS: readonly FaultKind[] = ['kill', 'power', 'power', 'pause', 'one-way'];
 const AMBUSH_MS = 2000;
 /** From the moment to the blow, and often from the blow to the repair. */
@@ -215,7 +215,7 @@ export class Nemesis {
     this.#world.simulator.at(this.#world.now + this.#random.exponential(BLOW_MS), () => {
       if (!this.registrar.isInside(place) || !this.#mayBurden([place])) return;
       this.#coverage.add('ambush');
-      this.#isBrief = this.#random.chance(0.5);
+      this.#isBrief = this.#random.chance(0.7);
       this.#strikeOne(ambush.weapon, place);
       this.#isBrief = false;
     });
