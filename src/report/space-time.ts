@@ -55,15 +55,17 @@ const WRONG = '!';
 interface Transition {
   readonly at: Millis;
   readonly event: StoryEvent;
-  /** whole: sent and received, with nothing between. */
+  /** whole: sent and received, and nothing that the receiver does or hears lies between. */
   readonly part: 'local' | 'send' | 'receive' | 'whole' | 'lost';
   /** By which the two halves of a message are known. */
   readonly number: number;
+  /** Something happens elsewhere before it arrives. */
+  readonly isLate: boolean;
 }
 
 /**
- * At most 110 columns, each line ended by a newline. A message that others overtake, or during which something else happens, is two
- * halves with the same number. Throws RangeError for a lane that is not there, a message that is received before it is sent, or too many lanes.
+ * At most 110 columns, each line ended by a newline. A message is an arrow on the line where it is sent, unless its receiver does or hears something
+ * else before it arrives: then it is two halves with the same number. Throws RangeError for a lane that is not there, a message that is received before it is sent, or too many lanes.
  */
 export function spaceTime(story: Story): string {
   const { lanes } = story;
@@ -162,30 +164,33 @@ function transitionsOf({ lanes, events }: Story): Transition[] {
     if (message.receivedAt < at) throw new RangeError(`received at ${message.receivedAt}, sent at ${at}`);
     return [sent, { at: message.receivedAt, order: 2 * i + 1, event, isReceipt: true }];
   }).sort((a, b) => a.at - b.at || a.order - b.order);
+  const laneOf = ({ event, isReceipt }: (typeof halves)[number]): string => (isReceipt ? event.message!.to : event.lane);
   const numbers = new Map<StoryEvent, number>();
+  const drawn = new Set<StoryEvent>();
   const transitions: Transition[] = [];
-  for (let i = 0; i < halves.length; i++) {
-    const { at, event, isReceipt } = halves[i]!;
-    if (event.message === undefined) transitions.push({ at, event, part: 'local', number: 0 });
-    else if (isReceipt) transitions.push({ at, event, part: 'receive', number: numbers.get(event)! });
-    else if (event.message.receivedAt === undefined) transitions.push({ at, event, part: 'lost', number: 0 });
-    else if (halves[i + 1]?.event === event) {
-      transitions.push({ at, event, part: 'whole', number: 0 });
-      i++;
-    } else {
+  halves.forEach(({ at, event, isReceipt }, i) => {
+    const { message } = event;
+    const add = (part: Transition['part'], number = 0, isLate = false): void => void transitions.push({ at, event, part, number, isLate });
+    if (message === undefined) return add('local');
+    if (isReceipt) return drawn.has(event) ? undefined : add('receive', numbers.get(event));
+    if (message.receivedAt === undefined) return add('lost');
+    const between = halves.slice(i + 1, halves.findIndex((half) => half.event === event && half.isReceipt));
+    if (between.some((half) => laneOf(half) === message.to)) {
       numbers.set(event, numbers.size + 1);
-      transitions.push({ at, event, part: 'send', number: numbers.size });
+      return add('send', numbers.size);
     }
-  }
+    drawn.add(event);
+    add('whole', 0, between.some((half) => half.at > at && half.at < message.receivedAt!));
+  });
   return transitions;
 }
 
-function describe({ event: { lane, text, message }, part, number }: Transition): string {
+function describe({ event: { lane, text, message }, part, number, isLate }: Transition): string {
   switch (part) {
     case 'local':
       return `${lane}: ${text}`;
     case 'whole':
-      return `${lane} → ${message!.to}: ${text}`;
+      return `${lane} → ${message!.to}: ${text}${isLate ? ` (arrives at ${message!.receivedAt})` : ''}`;
     case 'lost':
       return `${lane} → ${message!.to}: ${text} (lost)`;
     case 'send':
@@ -214,6 +219,7 @@ function draw({ event: { lane, message }, part, number }: Transition, places: Re
   const step = to > from ? 1 : -1;
   const head = to > from ? '>' : '<';
   const label = [...String(number)];
+  const isLane = (at: number): boolean => [...places.values()].includes(at);
   const put = (at: number, characters: readonly string[]): void => characters.forEach((character, i) => (row[at + i] = character));
   switch (part) {
     case 'whole':
@@ -221,7 +227,9 @@ function draw({ event: { lane, message }, part, number }: Transition, places: Re
       row[to - step] = head;
       break;
     case 'lost': {
-      const end = from + step * Math.max(2, Math.abs(to - from) >> 1);
+      let end = from + step * Math.max(2, Math.abs(to - from) >> 1);
+      // Not on a lane: that member is still there.
+      if (isLane(end)) end -= step;
       for (let at = from + step; at !== end; at += step) row[at] = '-';
       row[end] = 'x';
       break;

@@ -21,7 +21,8 @@ export class Replication {
   #quorumDueMs: Millis = Infinity;
   /** Of the leader's messages to all: see Reads. */
   #round = 0;
-  #transfers = 0;
+  /** Not from 0: a follower may still hold chunks of an earlier life's. */
+  #transfers: number;
   /** The leader's own log is on disk up to here. */
   #durableIndex = 0;
   /** Where this leader's term begins. */
@@ -29,6 +30,7 @@ export class Replication {
 
   constructor(core: RaftCore) {
     this.#core = core;
+    this.#transfers = core.random.uint32();
   }
 
   /** Infinity when this member does not lead. */

@@ -149,7 +149,7 @@ export class Flush {
   }
 
   #run(clock: number): void {
-    this.#core.isRunning = true;
+    this.#core.begin();
     this.#agreed?.begin(clock);
     this.#own = undefined;
     if (this.#core.storage.isSuspect) this.#core.storage.markSafe();

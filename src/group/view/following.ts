@@ -23,7 +23,7 @@ export class Following {
       const fresh = entries.filter(({ index }) => index > log.lastIndex);
       // The message's buffer is not ours to keep.
       core.append(fresh.map((entry) => ({ index: entry.index, term: entry.term, bytes: entry.bytes.slice() })), now);
-      core.stabilize(Math.min(stableIndex, prevIndex + entries.length), now);
+      core.toldStable(Math.min(stableIndex, prevIndex + entries.length));
     } else if (term !== undefined) {
       core.counters.strange++;
       return;

@@ -34,10 +34,12 @@ export class LeaderOrder {
   readonly #followers = new Map<ReplicaId, Follower>();
   readonly #guests = new Map<ReplicaId, Follower>();
   #round = 0;
-  #transfers = 0;
+  #transfers: number;
 
-  constructor(core: ViewCore) {
+  /** `firstTransfer`: drawn, since a member may still hold chunks of an earlier life's. */
+  constructor(core: ViewCore, firstTransfer: number) {
     this.#core = core;
+    this.#transfers = firstTransfer;
   }
 
   get round(): number {

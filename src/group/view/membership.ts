@@ -7,7 +7,7 @@ import type { LeaderOrder } from './leader-order.ts';
 import type { ViewCore } from './view-core.ts';
 import type { ViewMessage } from './view-message.ts';
 import { ViewServiceClient } from './view-service-client.ts';
-import { isIn, type View } from './view.ts';
+import { isIn, nextView, type View } from './view.ts';
 
 export interface MembershipOptions {
   readonly self: Peer;
@@ -53,7 +53,7 @@ export class Membership {
   start(now: Millis): void {
     const { fence, bootstrap } = this.#options;
     const core = this.#core;
-    if (fence === 'none') this.#adopt({ number: core.view.number + 1, members: bootstrap }, now);
+    if (fence === 'none') this.#adopt(nextView(core.view, bootstrap), now);
     else {
       core.resume(now);
       this.#service!.ask(now);
@@ -142,14 +142,14 @@ export class Membership {
     const living = core.view.members.filter(({ id }) => !suspects.includes(id));
     if (fence === 'none') {
       const members = [...living, ...this.#hasReturned()].sort((a, b) => this.#placeOf(a) - this.#placeOf(b));
-      if (suspects.length > 0 || members.length > living.length) this.#adopt({ number: core.view.number + 1, members }, now);
+      if (suspects.length > 0 || members.length > living.length) this.#adopt(nextView(core.view, members), now);
       return;
     }
     const guests = core.isLeader && core.isRunning ? order.readyGuests() : [];
-    if (suspects.length > 0 || guests.length > 0) {
+    if ((suspects.length > 0 && core.isEntitled) || guests.length > 0) {
       // The first who lives acts; the others only if he does not.
       const turn = living.findIndex(({ id }) => id === core.self.id);
-      if (now - this.#troubleSinceMs! >= turn * TURN_MS) this.#propose({ number: core.view.number + 1, members: [...living, ...guests] }, now);
+      if (now - this.#troubleSinceMs! >= turn * TURN_MS) this.#propose(nextView(core.view, [...living, ...guests]), now);
     } else if (!core.isRunning) {
       this.#ask(now);
     }
@@ -204,7 +204,7 @@ export class Membership {
     const core = this.#core;
     const { bootstrap, self } = this.#options;
     if (view.number === 0) {
-      if (bootstrap.some(({ id }) => id === self.id) && !this.#isReturning) this.#propose({ number: 1, members: bootstrap }, now);
+      if (bootstrap.some(({ id }) => id === self.id) && !this.#isReturning) this.#propose(nextView(view, bootstrap), now);
       return;
     }
     if (!this.#hasSettledIn && this.#isReturning && isIn(view, self.id) && view.number === core.view.number) {
@@ -213,7 +213,7 @@ export class Membership {
         return;
       }
       // What it said in this view and has forgotten must not count: the view begins anew.
-      this.#propose({ number: view.number + 1, members: view.members }, now);
+      this.#propose(nextView(view, view.members), now);
       return;
     }
     if (view.number <= core.view.number) return;
@@ -234,6 +234,6 @@ export class Membership {
   #followWithoutFence(from: ReplicaId, { view: number }: ViewMessage, now: Millis): void {
     const { bootstrap, detector, self } = this.#options;
     const members = bootstrap.filter(({ id }) => id === self.id || id === from || !detector.suspects(id));
-    this.#adopt({ number, members }, now);
+    this.#adopt({ ...nextView(this.#core.view, members), number }, now);
   }
 }

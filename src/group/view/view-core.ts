@@ -56,6 +56,10 @@ export class ViewCore {
   readonly #sink: Sink | undefined;
   readonly #answers: (core: ViewCore) => boolean;
   #view: View = NO_VIEW;
+  /** The last view that has worked with this member in it. */
+  #workedIn = 0;
+  /** What the leader says is stable; applied as far as it is on this disk, too. */
+  #toldStable = 0;
   #stableIndex: number;
   /** The log is on disk up to here. */
   durableIndex: number;
@@ -84,6 +88,7 @@ export class ViewCore {
     if (state === undefined) return;
     const reader = new ByteReader(state);
     this.#view = readView(reader);
+    this.#workedIn = reader.u53();
     assert(reader.end(), 'the state on disk has a right CRC and makes no sense');
   }
 
@@ -131,10 +136,36 @@ export class ViewCore {
     this.#view = view;
     this.isRunning = false;
     this.counters.viewChanges++;
-    this.storage.saveState(writeView(new ByteWriter(), view).finish());
+    this.#saveState();
     this.trace(now, { type: 'view', number: view.number, members: view.members.map(({ id }) => id).join(' ') });
     this.#become(this.isLeader ? 'primary' : this.isMember ? 'backup' : 'outside', now);
     if (this.isLeader) this.counters.timesPrimary++;
+  }
+
+  /**
+   * This member has everything that was ever stable: it has been in the group without interruption since a view worked with it, or since
+   * there is a group. Whoever has not must not go on without the others, though the view names him.
+   */
+  get isEntitled(): boolean {
+    const since = this.#view.members.find(({ id }) => id === this.self.id)?.since;
+    return since !== undefined && (since === 1 || this.#workedIn >= since);
+  }
+
+  /** Everybody in the view has the log that it begins with. */
+  begin(): void {
+    this.isRunning = true;
+    this.#workedIn = this.#view.number;
+    this.#saveState();
+  }
+
+  /** The leader says that so much is stable. */
+  toldStable(index: number): void {
+    this.#toldStable = Math.max(this.#toldStable, index);
+  }
+
+  /** Applies what is known to be stable and on this disk. */
+  settle(now: Millis): void {
+    this.stabilize(Math.min(this.#toldStable, this.durableIndex), now);
   }
 
   /** The view that is on disk has not passed: this member stands where it stood. */
@@ -171,6 +202,7 @@ export class ViewCore {
     this.service.restore(chunks);
     this.log.reset(mark.index, mark.term);
     this.#stableIndex = mark.index;
+    this.#toldStable = mark.index;
     this.storage.saveSnapshot(mark, chunks, () => this.log.after(mark.index));
     this.counters.snapshotsReceived++;
     this.trace(now, { type: 'snapshot', index: mark.index, digest: this.#sink === undefined ? '' : this.service.digest() });
@@ -242,6 +274,10 @@ export class ViewCore {
       this.service.skip(index);
     }
     if (this.#sink !== undefined) this.trace(now, { type: 'apply', index, term: entry.term, digest: this.service.digest() });
+  }
+
+  #saveState(): void {
+    this.storage.saveState(writeView(new ByteWriter(), this.#view).u53(this.#workedIn).finish());
   }
 
   #become(role: Role, now: Millis): void {

@@ -4,7 +4,7 @@ import { ByteReader, ByteWriter, encodeText } from '../byte-codec.ts';
 import type { DiskOperation } from '../disk.ts';
 import { MAX_REASON_BYTES } from '../message.ts';
 import { SnapshotError, type Reply, type StateMachine, type Status } from '../state-machine.ts';
-import { isIn, NO_VIEW, readView, writeView, type View } from './view.ts';
+import { isIn, nextView, NO_VIEW, readView, writeView, type View } from './view.ts';
 
 const GET = 1;
 const PROPOSE = 2;
@@ -46,7 +46,7 @@ export class ViewMachine implements StateMachine {
     const reader = new ByteReader(operation.subarray(1));
     const proposed = readView(reader);
     if (operation[0] !== PROPOSE || !reader.end()) return this.#reply('refused', encodeText('the operation is malformed', MAX_REASON_BYTES));
-    if (this.#mayFollow(proposed)) this.#view = proposed;
+    if (this.#mayFollow(proposed)) this.#view = nextView(this.#view, proposed.members);
     return this.#answer();
   }
 

@@ -76,7 +76,7 @@ export class ViewReplica implements Replica {
     const config = { ...DEFAULT_VIEW_CONFIG, ...options.config };
     const answers = mode === 'primary-backup' ? (core: ViewCore) => core.isLeader : () => true;
     this.#core = new ViewCore({ self, service, storage, config, sink: options.sink, answers });
-    this.#order = new LeaderOrder(this.#core);
+    this.#order = new LeaderOrder(this.#core, options.random.uint32());
     this.#agreed = mode === 'active' ? new AgreedOrder(this.#core) : undefined;
     this.#following = new Following(this.#core);
     this.#flush = new Flush(this.#core, this.#order, this.#agreed, options.fence === 'none');
@@ -297,6 +297,7 @@ export class ViewReplica implements Replica {
   #advance(now: Millis): void {
     const core = this.#core;
     this.#flush.advance();
+    core.settle(now);
     if (core.isRunning && core.isMember) {
       if (this.#agreed !== undefined) {
         this.#agreed.deliver(now);

@@ -70,7 +70,7 @@ export function drawGroup(mode: Mode, seed: number, random: Random = createRando
     thinkMs: pick(random, [5, 20, 60]),
     keys: 1 + random.below(4),
     operationsPerKey: pick(random, [20, 50, 100]),
-    deadlineMs: pick(random, [1000, 2000, 5000]),
+    deadlineMs: Math.max(pick(random, [1000, 2000, 5000]), 25 * (weather.delayMs + weather.jitterMs)),
     // No more than there are clients: whoever starts over takes somebody's place.
     maxSessions: random.chance(0.3) ? clients : 1024,
     electionTimeoutMs,

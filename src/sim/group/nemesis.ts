@@ -125,7 +125,8 @@ export class Nemesis {
         this.#coverage.add('pause');
         if (this.#isLeading(place)) this.#coverage.add('leader pause');
         this.#world.pause(place);
-        return this.#burden([place], () => this.#world.resume(place));
+        // Long enough, as a rule, for the others to go on without it.
+        return this.#burden([place], () => this.#world.resume(place), this.#random.chance(0.7) ? 3 * this.#scenario.electionTimeoutMs : undefined);
       case 'one-way': {
         this.#coverage.add('one-way partition');
         const isDeaf = this.#random.chance(0.5);
@@ -316,7 +317,7 @@ export class Nemesis {
     return (this.#burdens.get(place.name) ?? 0) > 0;
   }
 
-  #burden(places: readonly MemberPlace[], repair: () => void): void {
+  #burden(places: readonly MemberPlace[], repair: () => void, meanMs = this.#repairMs()): void {
     for (const { name } of places) this.#burdens.set(name, (this.#burdens.get(name) ?? 0) + 1);
     const once = (): void => {
       if (!this.#repairs.delete(once)) return;
@@ -324,7 +325,7 @@ export class Nemesis {
       repair();
     };
     this.#repairs.add(once);
-    this.#world.simulator.at(this.#world.now + this.#random.exponential(this.#repairMs()), once);
+    this.#world.simulator.at(this.#world.now + this.#random.exponential(meanMs), once);
   }
 
   #repairMs(): Millis {

@@ -32,8 +32,13 @@ export interface WorkloadOptions {
   readonly thinkMs: Millis;
 }
 
+/** Some clients do seldom anything: they are the last to learn who leads now. */
+const SLOW_SHARE = 0.3;
+const SLOWNESS = 8;
+
 interface ClientState {
   process: number;
+  readonly thinkMs: Millis;
   ticket: number | undefined;
   event: Event | undefined;
   operation: Operation | undefined;
@@ -69,7 +74,9 @@ export class Workload {
     this.#options = options;
     this.#random = options.random;
     this.#keys = Array.from({ length: options.keys }, (_, i) => this.#newKey(i));
-    this.#clients = world.clients.map(() => ({ process: this.#processes++, ticket: undefined, event: undefined, operation: undefined, successes: 0 }));
+    this.#clients = world.clients.map(() => ({
+      process: this.#processes++, thinkMs: options.thinkMs * (options.random.chance(SLOW_SHARE) ? SLOWNESS : 1), ticket: undefined, event: undefined, operation: undefined, successes: 0,
+    }));
     world.watches.push({ ended: (client, outcome) => this.#ended(client, outcome) });
     world.clients.forEach((client, i) => {
       client.start();
@@ -112,7 +119,7 @@ export class Workload {
   }
 
   #think(client: number): void {
-    this.#world.simulator.at(this.#world.now + this.#random.exponential(this.#options.thinkMs), () => this.#next(client));
+    this.#world.simulator.at(this.#world.now + this.#random.exponential(this.#clients[client]!.thinkMs), () => this.#next(client));
   }
 
   #next(client: number): void {

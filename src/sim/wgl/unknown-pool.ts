@@ -162,8 +162,8 @@ export class UnknownPool {
       const next = effectOf(step, state, states);
       if (next === state && step.effect === 'set') continue;
       const after = states.append(next, append.piece);
-      // More of them make it longer still, unless one is a cas.
-      if (append.length >= 0 && states.lengthOf(after) > append.length && !this.#hasCas) continue;
+      // More of them make it longer still, unless one is a cas, which needs a value that somebody asks for.
+      if (append.length >= 0 && states.lengthOf(after) > append.length && (!this.#hasCas || states.isDead(next))) continue;
       // Alike from here on: only the first of them.
       if (states.isDead(next) && (step.effect === 'set' ? step.need === 'any' : isIdle || this.#isLost[i]!)) {
         const name = `${step.effect} ${next}`;
