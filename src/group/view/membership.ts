@@ -182,15 +182,12 @@ export class Membership {
     this.#service!.propose(view, now);
   }
 
-  /** Asks the leader of the view to be let in. What is not stable here may not be anywhere else: it is not spoken of. */
+  /** Asks the leader of the view to be let in. */
   #askIn(): void {
     const core = this.#core;
     const { leader, log, stableIndex, self } = core;
     if (leader === undefined || core.isMember) return;
-    if (log.lastIndex > stableIndex) {
-      log.truncate(stableIndex + 1);
-      core.storage.truncate(stableIndex + 1);
-    }
+    core.forgetUnstable();
     const isBelievable = !core.storage.isSuspect;
     core.send(leader.id, {
       kind: 'join', view: core.view.number, address: self.address, lastIndex: isBelievable ? stableIndex : 0, lastTerm: isBelievable ? (log.termAt(stableIndex) ?? 0) : 0,

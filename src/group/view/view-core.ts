@@ -200,12 +200,22 @@ export class ViewCore {
   /** A snapshot from a member of the view takes the place of log and state. Throws SnapshotError; this member is unusable then. */
   adoptSnapshot(mark: SnapshotMark, chunks: readonly Uint8Array[], now: Millis): void {
     this.service.restore(chunks);
-    this.log.reset(mark.index, mark.term);
+    if (this.log.termAt(mark.index) === mark.term) {
+      this.#cutAfter(mark.index);
+      this.log.compact(mark.index);
+    } else {
+      this.log.reset(mark.index, mark.term);
+    }
     this.#stableIndex = mark.index;
     this.#toldStable = mark.index;
     this.storage.saveSnapshot(mark, chunks, () => this.log.after(mark.index));
     this.counters.snapshotsReceived++;
     this.trace(now, { type: 'snapshot', index: mark.index, digest: this.#sink === undefined ? '' : this.service.digest() });
+  }
+
+  /** What is not stable here may not be anywhere else: whoever comes in from outside forgets it. */
+  forgetUnstable(): void {
+    this.#cutAfter(this.#stableIndex);
   }
 
   mark(): SnapshotMark {
@@ -274,6 +284,12 @@ export class ViewCore {
       this.service.skip(index);
     }
     if (this.#sink !== undefined) this.trace(now, { type: 'apply', index, term: entry.term, digest: this.service.digest() });
+  }
+
+  #cutAfter(index: number): void {
+    if (this.log.lastIndex <= index) return;
+    this.log.truncate(index + 1);
+    this.storage.truncate(index + 1);
   }
 
   #saveState(): void {

@@ -35,10 +35,13 @@ export interface WorkloadOptions {
 /** Some clients do seldom anything: they are the last to learn who leads now. */
 const SLOW_SHARE = 0.3;
 const SLOWNESS = 8;
+/** Others only look: nothing of theirs waits for a leader that has lost its followers. */
+const READER_SHARE = 0.25;
 
 interface ClientState {
   process: number;
   readonly thinkMs: Millis;
+  readonly isReader: boolean;
   ticket: number | undefined;
   event: Event | undefined;
   operation: Operation | undefined;
@@ -125,7 +128,7 @@ export class Workload {
   #next(client: number): void {
     const state = this.#clients[client]!;
     if (state.event !== undefined) return;
-    const operation = this.#isOver ? this.#queue.shift() : this.#draw();
+    const operation = this.#isOver ? this.#queue.shift() : this.#draw(state.isReader);
     if (operation === undefined) return;
     state.operation = operation;
     state.event = { process: state.process, value: null, old: null, result: null, ...operation, invoke: this.#ns(), complete: null, ok: null };
@@ -134,13 +137,14 @@ export class Workload {
     state.ticket = this.#world.clients[client]!.submit(this.#options.words.write(operation));
   }
 
-  #draw(): Operation {
+  #draw(isReader: boolean): Operation {
     const { kinds, operationsPerKey } = this.#options;
     const i = this.#random.below(this.#keys.length);
     if (this.#keys[i]!.operations >= operationsPerKey) this.#keys[i] = this.#newKey(i);
     const state = this.#keys[i]!;
     state.operations++;
     const key = state.name;
+    if (isReader) return { op: 'get', key };
     if (this.isAppendOnly(key)) return this.#random.chance(0.3) ? { op: 'get', key } : { op: 'append', key, value: `${this.#value()};` };
     const op = kinds[this.#random.below(kinds.length)]!;
     switch (op) {
