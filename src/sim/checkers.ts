@@ -51,6 +51,7 @@ export function checkRun(run: FinishedRun, verdicts: Verdicts, coverage: Coverag
 function checkApplication(run: FinishedRun, session: FinishedSession, isClient: boolean, outages: Outages, verdicts: Verdicts, coverage: Coverage): void {
   const end = isClient ? session.client : session.server!;
   const { error } = end;
+  if (end.owesResetAtMs !== undefined && end.firstResetMs > end.owesResetAtMs) verdicts.report('abort', end.goneAtMs, end.name, 'aborted a connection that stood, and told nobody');
   if (end.hasCrashed || end.hasAborted) return;
   if (end.isClean) {
     if (outages.within(end.startedAtMs, end.goneAtMs) > 0) coverage.add('outage masked');

@@ -25,6 +25,8 @@ const TIMESTAMP_ROUNDING_MS = 1.001;
  * from the initial sequence numbers: the SYN is 0, the first byte 1. It never looks into the connection itself.
  */
 export class Flow {
+  /** When a RST was sent to the peer first; Infinity: never. */
+  firstResetMs: Millis = Infinity;
   readonly #limits: FlowLimits;
   readonly #report: Report;
   readonly #backoff: BackoffWatch;
@@ -96,6 +98,11 @@ export class Flow {
 
   onClose(): void {
     this.#isClosed = true;
+  }
+
+  /** The host sends a RST to this peer. */
+  onReset(now: Millis): void {
+    if (this.firstResetMs === Infinity) this.firstResetMs = now;
   }
 
   /** The host did not run for a while: its timers may have been late. */

@@ -82,6 +82,7 @@ export class WireMonitor {
       return;
     }
     if (segment.has(RST)) {
+      this.#flows.get(to.key)?.onReset(now);
       if (this.#limitsOf(to.key).requiresIntegrity && !segment.hasCrc) this.#verdicts.report('integrity', now, this.#host, 'a RST left without its CRC');
       return;
     }

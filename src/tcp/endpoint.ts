@@ -19,6 +19,15 @@ const BURST_SEGMENTS = 16;
 /** Stateless answers waiting to be sent; more are dropped and counted. */
 const MAX_RESETS = 64;
 
+/**
+ * A RST is never acknowledged (RFC 9293, 3.10.7: nothing answers one), and after it there is nobody to answer who missed it but a stateless reply
+ * to whatever he says next. So it is said a few times: after 50, 100, 200 and 400 ms more.
+ */
+const RESET_REPETITIONS = 4;
+const FIRST_REPETITION_MS = 50;
+/** Aborted connections whose RSTs are said again; those of more are said once. */
+const MAX_FAREWELLS = 256;
+
 /** So many superseded deadlines are not worth cleaning up. */
 const MIN_STALE_DEADLINES = 64;
 
@@ -65,6 +74,14 @@ interface Reset {
   readonly hasCrc: boolean;
 }
 
+/** What an aborted connection has said, to be said again. */
+interface Farewell {
+  readonly resets: Reset[];
+  dueAt: Millis;
+  delayMs: Millis;
+  left: number;
+}
+
 /** Passive OPENs: half-open connections and those established but not yet taken by accept(). */
 interface Listener {
   readonly config: TcpConfig;
@@ -90,6 +107,8 @@ export class Endpoint implements Machine {
   readonly #incoming = new Segment();
   readonly #outgoing = new Segment();
   readonly #resets = new Fifo<Reset>();
+  /** By the peer's address. */
+  readonly #farewells = new Map<string, Farewell>();
   /** Connections that may have something to send, each at most once. */
   readonly #ready = new Fifo<Connection>();
   #burst = 0;
@@ -212,6 +231,7 @@ export class Endpoint implements Machine {
         if (++this.#burst >= BURST_SEGMENTS) this.#rotate();
         const length = encodeInto(out, this.#buffer);
         this.counters.datagramsSent++;
+        if (out.has(RST)) this.#noteFarewell(connection.remote, out, now);
         return { to: connection.remote, bytes: this.#buffer.subarray(0, length) };
       }
       this.#ready.shift();
@@ -224,10 +244,13 @@ export class Endpoint implements Machine {
 
   nextTimeout(): Millis {
     if (this.#resets.length > 0 || this.#ready.length > 0) return -Infinity;
-    return this.#deadlines.nextTime();
+    let next = this.#deadlines.nextTime();
+    for (const { dueAt } of this.#farewells.values()) next = Math.min(next, dueAt);
+    return next;
   }
 
   handleTimeout(now: Millis): void {
+    for (const [key, farewell] of this.#farewells) if (farewell.dueAt <= now) this.#sayAgain(key, farewell, now);
     while (this.#deadlines.nextTime() <= now) {
       const time = this.#deadlines.nextTime();
       const connection = this.#deadlines.pop()!;
@@ -256,6 +279,8 @@ export class Endpoint implements Machine {
     const connection = new Connection(tcb, remote, this.#touch);
     if (datagramRoom(config) > this.#buffer.length) this.#buffer = new Uint8Array(datagramRoom(config));
     this.#connections.set(remote.key, connection);
+    // What was said to an earlier connection of this peer's must not reach this one.
+    this.#farewells.delete(remote.key);
     return { connection, tcb };
   }
 
@@ -264,6 +289,8 @@ export class Endpoint implements Machine {
     const listener = this.#listener;
     if (segment.has(RST)) {
       this.counters.strangers++;
+      // He knows of no connection either.
+      this.#farewells.delete(from.key);
       return;
     }
     if (listener === undefined || segment.has(ACK) || !segment.has(SYN)) {
@@ -317,6 +344,21 @@ export class Endpoint implements Machine {
     this.counters.resetsSent++;
     this.counters.datagramsSent++;
     return { to: reset.to, bytes: this.#buffer.subarray(0, encodeInto(out, this.#buffer)) };
+  }
+
+  #noteFarewell(to: Address, { seq, ack, flags, hasCrc }: Segment, now: Millis): void {
+    const known = this.#farewells.get(to.key);
+    if (known !== undefined) known.resets.push({ to, seq, ack, flags, hasCrc });
+    else if (this.#farewells.size < MAX_FAREWELLS) {
+      this.#farewells.set(to.key, { resets: [{ to, seq, ack, flags, hasCrc }], dueAt: now + FIRST_REPETITION_MS, delayMs: FIRST_REPETITION_MS, left: RESET_REPETITIONS });
+    }
+  }
+
+  #sayAgain(key: string, farewell: Farewell, now: Millis): void {
+    for (const reset of farewell.resets) if (this.#resets.length < MAX_RESETS) this.#resets.push(reset);
+    farewell.delayMs *= 2;
+    farewell.dueAt = now + farewell.delayMs;
+    if (--farewell.left === 0) this.#farewells.delete(key);
   }
 
   /** Something happened to the connection: it may have segments to send, events to tell, another deadline. */

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, rmdirSync, symlinkSync } from 'node:fs';
+import { existsSync, statSync, mkdirSync, rmdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { endAll, failmask, makeDirectory } from './program.ts';
@@ -90,15 +90,21 @@ describe('exit codes', () => {
     expect(existsSync(output)).toBe(false);
   });
 
-  it('the sender is killed or gives up: no FILE', async () => {
-    const output = join(makeDirectory(), 'output');
-    const { recv, to } = await receiver('-o', output);
-    const send = failmask(['send', to, '/dev/zero']);
+  it.each(['SIGKILL', 'SIGINT'] as const)('the sender ends by %s in mid-transfer, behind a network that loses one in five: no FILE, and none that is half there', async (signal) => {
+    const directory = makeDirectory();
+    const { path } = randomFile(directory, 8_000_000);
+    const output = join(directory, 'output');
+    const { recv, to } = await receiver('-o', output, '--keepalive', '500ms/200ms/5');
+    const proxy = failmask(['proxy', '-l', 0, '-u', to, '--loss', '20%', '--rate', '10mbit']);
+    const send = failmask(['send', `127.0.0.1:${await proxy.port()}`, path, '-C', 'fixed:50']);
     await recv.line(/^connection from/);
-    send.kill('SIGINT');
-    expect(await send.code()).toBe(130);
-    await recv.exited;
-    send.kill('SIGKILL');
+    // Some of it is there, and not all.
+    await recv.until(() => existsSync(`${output}.part`) && statSync(`${output}.part`).size > 0);
+    expect(statSync(`${output}.part`).size).toBeLessThan(8_000_000);
+    send.kill(signal);
+    // A dead process says nothing: the receiver asks, and gives up. An interrupted one says so.
+    expect(await codes(send, recv)).toEqual(signal === 'SIGINT' ? [130, 4] : [null, 5]);
+    expect([existsSync(output), existsSync(`${output}.part`)]).toEqual([false, false]);
   });
 });
 

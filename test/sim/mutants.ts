@@ -152,4 +152,10 @@ export const MUTANTS: readonly Mutant[] = [
     find: '  tcb.keepAliveUnanswered = 0;',
     replace: '',
   },
+  {
+    name: 'abort sends no RST',
+    file: 'tcp/connection.ts',
+    find: 'if (isOpen || isHalfOpen) tcb.pending = PENDING_RST;',
+    replace: '',
+  },
 ];

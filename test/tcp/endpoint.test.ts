@@ -157,4 +157,42 @@ describe('endpoint', () => {
     expect(events.find((event) => event.type === 'drop')).toMatchObject({ endpoint: 'srv', reason: 'too-short' });
     expect(events.filter((event) => event.type === 'state').map((event) => event['to'])).toEqual(['SYN-RECEIVED', 'ESTABLISHED', 'FIN-WAIT-1']);
   });
+
+  it('says a RST again, a few times, since nobody acknowledges one', () => {
+    const { t, c } = openPassive();
+    t.call(() => c.write(Buffer.from('unheard')));
+    t.out('P.');
+    t.call((now) => c.abort(now));
+    t.out('R.', { seq: 1 });
+    t.out('R.', { seq: 8 });
+    for (const delayMs of [50, 100, 200, 400]) {
+      t.wait(delayMs);
+      t.out('R.', { seq: 1 });
+      t.out('R.', { seq: 8 });
+    }
+    t.wait(60_000);
+    t.nothing();
+    expect(t.endpoint.nextTimeout()).toBe(Infinity);
+  });
+
+  it('but no more to a peer that has answered with a RST', () => {
+    const { t, c } = openPassive();
+    t.call((now) => c.abort(now));
+    t.out('R.');
+    t.in('R', { seq: 1 });
+    t.wait(60_000);
+    t.nothing();
+  });
+
+  it('nor into a new connection from the same address', () => {
+    const { t, c } = openPassive();
+    t.call((now) => c.abort(now));
+    t.out('R.');
+    t.in('S', PEERS.mss);
+    t.out('S.');
+    t.in('.', { seq: 1, ack: 1 });
+    t.wait(900);
+    t.nothing();
+    expect(t.endpoint.connectionCount).toBe(1);
+  });
 });
