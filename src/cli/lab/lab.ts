@@ -1,0 +1,33 @@
+import type { Argv, CommandModule } from 'yargs';
+
+import { seed, whole } from '../flags.ts';
+
+export interface WhyArgs {
+  members: number;
+  seed: number;
+  json: boolean;
+  quiet: boolean;
+}
+
+const whyCommand: CommandModule<object, WhyArgs> = {
+  command: 'why',
+  describe: 'why k+1, why 2k+1, why 3k+1: tables by runs, and what happens beyond them. Exits with 99 if a cell is not as theory says',
+  builder: (yargs: Argv) =>
+    yargs
+      .options({
+        members: { alias: 'n', type: 'string', default: '5', requiresArg: true, describe: 'groups of up to so many members', coerce: whole('--members', 'number of members', 1, 7) },
+        seed: { type: 'string', default: '1', requiresArg: true, describe: 'of the runs', coerce: seed('--seed') },
+      })
+      .example('$0 lab why', 'all modes, up to five members, all placements of the faulty ones') as unknown as Argv<WhyArgs>,
+  async handler(args) {
+    const { runWhy } = await import('./why-run.ts');
+    runWhy(args);
+  },
+};
+
+export const labCommand: CommandModule = {
+  command: 'lab',
+  describe: 'experiments: what masks which failure, and why',
+  builder: (yargs: Argv) => yargs.command(whyCommand as CommandModule).demandCommand(1, 'name an experiment: why'),
+  handler: () => {},
+};
