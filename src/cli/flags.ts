@@ -90,12 +90,17 @@ export function seed(flag: string): Coerce<number> {
 
 /** HOST:PORT, with an IPv6 literal in brackets: localhost:9000, 127.0.0.1:9000, [::1]:9000. The port is not 0. */
 export function hostPort(flag: string): Coerce<HostPort> {
-  return flagValue(flag, parseHostPort);
+  return flagValue(flag, (text) => parseHostPort(text));
+}
+
+/** HOST:PORT to listen on: port 0 lets the system choose. */
+export function listenAddress(flag: string): Coerce<HostPort> {
+  return flagValue(flag, (text) => parseHostPort(text, 0));
 }
 
 /** HOST:PORT,HOST:PORT,… */
 export function hostPorts(flag: string): Coerce<HostPort[]> {
-  return flagValue(flag, (text) => text.split(',').map(parseHostPort));
+  return flagValue(flag, (text) => text.split(',').map((part) => parseHostPort(part)));
 }
 
 /** IDLE/INTERVAL/COUNT, as in 30s/5s/3. */
@@ -112,7 +117,7 @@ export function keepAlive(flag: string): Coerce<KeepAlive> {
 }
 
 /** Throws Error with one line. */
-export function parseHostPort(text: string): HostPort {
+export function parseHostPort(text: string, minPort = 1): HostPort {
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*)):([^:\s]*)$/.exec(text);
   if (match === null) {
     const isBareIpv6 = isIPv6(text) || isIPv6(text.slice(0, text.lastIndexOf(':')));
@@ -122,7 +127,7 @@ export function parseHostPort(text: string): HostPort {
   if (bracketed !== undefined && !isIPv6(bracketed)) throw new Error(`"${text}" has no IPv6 address in its brackets`);
   const host = bracketed ?? plain!;
   if (bracketed === undefined && !isHost(host)) throw new Error(`"${text}" is not HOST:PORT${EXAMPLE}`);
-  return { host, port: parseWhole(digits!, 'port', 1, MAX_PORT) };
+  return { host, port: parseWhole(digits!, 'port', minPort, MAX_PORT) };
 }
 
 /** Digits and dots only are meant as an address: 127.0.0.300 is no name. */

@@ -54,7 +54,7 @@ export async function runGroupUp(args: GroupUpArgs): Promise<void> {
     });
     await supervisor.start();
     reporter.info(`group "${args.cluster}", mode ${mode}, ${args.size} members, disks in ${directory}${args.proxy === undefined ? '' : `, links: ${formatProfile(args.proxy) || 'perfect'}, seed ${seed}`}`);
-    reporter.info(`clients: ${supervisor.balancers.map(({ address }) => address).join(',') || 'no balancer'}; commands: ${formatAddress(control)}`);
+    reporter.info(`clients: ${supervisor.balancers.map(({ address }) => address).join(',') || 'no balancer'}; commands: ${formatAddress({ host: control.host, port: portOf(server) })}`);
     reporter.json({
       type: 'up', mode, cluster: args.cluster, size: args.size, directory, seed, control: formatAddress({ host: control.host, port: portOf(server) }),
       balancers: supervisor.balancers.map(({ address }) => address), members: supervisor.members,

@@ -2,7 +2,7 @@ import type { Argv, CommandModule } from 'yargs';
 
 import { MODES, type Mode } from '../../group/modes.ts';
 import { parseProfile, type LinkProfile } from '../../link/profile.ts';
-import { duration, flagValue, port, seed, whole, type HostPort } from '../flags.ts';
+import { duration, flagValue, listenAddress, port, seed, whole, type HostPort } from '../flags.ts';
 import { controlOption } from './control.ts';
 
 export interface GroupUpArgs {
@@ -42,7 +42,7 @@ export const upCommand: CommandModule<object, GroupUpArgs> = {
         balancers: { type: 'string', default: '1', requiresArg: true, describe: 'balancers in front', coerce: whole('--balancers', 'number of balancers', 0, MAX_SIZE) },
         port: { alias: 'p', type: 'string', default: '7001', requiresArg: true, describe: 'UDP port of the first balancer; the others follow. 0 lets the system choose', coerce: port('--port') },
         host: { alias: 'H', type: 'string', default: '127.0.0.1', requiresArg: true, describe: 'address that everything listens on', coerce: flagValue('--host', (text) => text) },
-        control: { ...controlOption, describe: 'HOST:PORT (TCP) to listen on for `group status`, `group kill`, …' },
+        control: { ...controlOption, describe: 'HOST:PORT (TCP) to listen on for `group status`, `group kill`, …', coerce: listenAddress('--control') },
         cluster: { type: 'string', default: 'failmask', requiresArg: true, describe: 'name of the group: members of another are refused', coerce: flagValue('--cluster', checkCluster) },
         fence: { choices: ['view-service', 'none'] as const, default: 'view-service' as const, requiresArg: true, describe: 'who decides that a primary is dead: a majority outside the group, or timeouts alone' },
         faulty: { type: 'string', array: true, requiresArg: true, describe: 'a fault on request: 2:wrong-value, 3:two-faced, 1:drops-replies, 1:drops-requests, 4:slow' },

@@ -1,0 +1,126 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { endAll, failmask, makeDirectory, type Program } from './program.ts';
+
+afterEach(endAll);
+
+interface Group {
+  readonly up: Program;
+  readonly control: string;
+  readonly pids: () => Promise<number[]>;
+}
+
+/** A group of real processes, with everything that listens on ports that the system chose. */
+async function start(...flags: (string | number)[]): Promise<Group> {
+  const up = failmask(['group', 'up', '--json', '-p', 0, '--control', '127.0.0.1:0', ...flags]);
+  await up.until(() => String(up.stdout).includes('"type":"up"'));
+  const line = String(up.stdout).split('\n').find((text) => text.includes('"type":"up"'))!;
+  const { control } = JSON.parse(line) as { control: string };
+  return { up, control, pids: async () => (await status(control)).map(({ pid }) => pid).filter((pid) => pid !== null) };
+}
+
+async function status(control: string): Promise<{ id: string; kind: string; pid: number | null; state: string; status: { role: string; appliedIndex: number; digest: string; problem?: string } | null }[]> {
+  const program = failmask(['group', 'status', '--json', '--control', control]);
+  await program.code();
+  return (JSON.parse(String(program.stdout)) as { processes: Awaited<ReturnType<typeof status>> }).processes;
+}
+
+async function run(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const program = failmask(args);
+  const code = await program.code();
+  return { code, stdout: String(program.stdout), stderr: program.stderr };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    // A zombie that nobody has waited for is dead all the same.
+    return !execFileSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).startsWith('Z');
+  } catch {
+    return false;
+  }
+}
+
+describe('a group of processes', () => {
+  it('serves a key-value store, and goes on when its leader is killed', async () => {
+    const { control } = await start('--size', 3);
+    const kv = (...args: string[]): ReturnType<typeof run> => run('kv', ...args, '--control', control);
+    expect(await kv('put', 'colour', 'blue')).toMatchObject({ code: 0 });
+    expect(await kv('append', 'colour', 'ish')).toMatchObject({ code: 0 });
+    expect((await run('group', 'kill', 'leader', '--control', control)).code).toBe(0);
+    expect(await kv('get', 'colour')).toMatchObject({ code: 0, stdout: 'blueish\n' });
+    expect(await kv('cas', 'colour', 'red', '--expected', 'green')).toMatchObject({ code: 1 });
+    expect(await kv('cas', 'colour', 'red', '--expected', 'blueish')).toMatchObject({ code: 0 });
+    expect(await kv('get', 'nothing')).toMatchObject({ code: 1, stdout: '' });
+    const processes = await status(control);
+    expect(processes.filter(({ kind, state }) => kind === 'member' && state === 'dead').length).toBe(1);
+    // More than it can mask: an error in bounded time, and no answer.
+    expect((await run('group', 'kill', 'leader', '--control', control)).code).toBe(0);
+    const failed = await kv('get', 'colour', '--timeout', '1s');
+    expect([failed.code, failed.stdout]).toEqual([1, '']);
+    expect(failed.stderr).toMatch(/get colour: .*executed/);
+  });
+
+  it('killed as a whole, and started again on the same disks, it has everything that it answered', async () => {
+    const directory = join(makeDirectory(), 'disks');
+    const first = await start('--size', 3, '--data-dir', directory);
+    for (let i = 0; i < 5; i++) expect((await run('kv', 'append', 'log', `${i};`, '--control', first.control)).code).toBe(0);
+    first.up.kill('SIGKILL');
+    await first.up.exited;
+    const second = await start('--size', 3, '--data-dir', directory);
+    expect(await run('kv', 'get', 'log', '--control', second.control)).toMatchObject({ code: 0, stdout: '0;1;2;3;4;\n' });
+  });
+
+  it('a member that lies is outvoted', async () => {
+    const { control } = await start('--size', 3, '--mode', 'active', '--faulty', '2:wrong-value');
+    expect((await run('kv', 'put', 'x', 'right', '--control', control)).code).toBe(0);
+    expect(await run('kv', 'get', 'x', '--control', control)).toMatchObject({ code: 0, stdout: 'right\n' });
+  });
+
+  it('takes a new member in, and lets one go', async () => {
+    const { control } = await start('--size', 3);
+    expect((await run('kv', 'put', 'x', '1', '--control', control)).code).toBe(0);
+    expect((await run('group', 'add', '--control', control)).stderr).toMatch(/add: m4/);
+    expect((await run('group', 'remove', 'm1', '--control', control)).code).toBe(0);
+    const members = (await status(control)).filter(({ kind }) => kind === 'member');
+    expect(members.map(({ id }) => id)).toEqual(['m2', 'm3', 'm4']);
+    expect(await run('kv', 'get', 'x', '--control', control)).toMatchObject({ code: 0, stdout: '1\n' });
+  });
+
+  it.each(['SIGKILL', 'SIGTERM'] as const)('ends with its parent, however that dies: %s', async (signal) => {
+    const { up, pids } = await start('--size', 3, '--balancers', 2, '--proxy', 'delay 1ms');
+    const running = await pids();
+    expect(running.length).toBe(5);
+    up.kill(signal);
+    await up.exited;
+    for (let tries = 0; tries < 200 && running.some(isAlive); tries++) await new Promise((resolve) => setImmediate(resolve)).then(() => run('--version'));
+    expect(running.filter(isAlive)).toEqual([]);
+  });
+
+  it('a second group on the same control port is told who holds it', async () => {
+    const { up, control } = await start('--size', 1);
+    const second = await run('group', 'up', '--control', control, '-p', '0');
+    expect(second.code).toBe(1);
+    expect(second.stderr).toContain(`the group "failmask" of process ${up.child.pid}`);
+  });
+
+  it.each([
+    [['group', 'kill', 'm9'], /there is no m9/],
+    [['group', 'partition', 'm1'], /links are direct/],
+    [['group', 'restart', 'm1'], /m1 is running/],
+  ])('%j is refused with a reason', async (args, reason) => {
+    const { control } = await start('--size', 1);
+    const { code, stderr } = await run(...args, '--control', control);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(reason);
+  });
+
+  it('without a group, its commands say so', async () => {
+    for (const args of [['group', 'status'], ['kv', 'get', 'x']]) {
+      const { code, stderr } = await run(...args, '--control', '127.0.0.1:1');
+      expect([code, stderr]).toEqual([3, 'failmask: no group listens on 127.0.0.1:1: start one with "failmask group up"\n']);
+    }
+  });
+});
