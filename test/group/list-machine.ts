@@ -7,11 +7,14 @@ const NOTHING = new Uint8Array(0);
 /** The smallest service that tells whether everybody applied the same: a list. `+text` appends, `?` reads all of it. */
 export class ListMachine implements StateMachine {
   items: string[] = [];
+  /** Of the items so far: each digest is made from the one before. */
+  #digest = '';
 
   apply(operation: Uint8Array): Reply {
     const text = new TextDecoder().decode(operation);
     if (!text.startsWith('+')) return { status: 'refused', offset: 0, digest: NOTHING, body: NOTHING };
     this.items.push(text.slice(1));
+    this.#digest = chain(this.#digest, text.slice(1));
     return { status: 'ok', offset: this.items.length, digest: NOTHING, body: NOTHING };
   }
 
@@ -36,9 +39,14 @@ export class ListMachine implements StateMachine {
     const items = [...chunks].map((chunk) => new TextDecoder().decode(chunk));
     if (items.pop() !== '.') throw new SnapshotError('the list is cut short');
     this.items = items;
+    this.#digest = items.reduce(chain, '');
   }
 
   digest(): string {
-    return createHash('sha256').update(this.items.join('\n')).digest('hex').slice(0, 16);
+    return this.#digest;
   }
+}
+
+function chain(digest: string, item: string): string {
+  return createHash('sha256').update(digest).update('\n').update(item).digest('hex').slice(0, 16);
 }

@@ -10,7 +10,7 @@ import type { RaftMessage } from './raft-message.ts';
 export class Following {
   readonly #core: RaftCore;
   #incoming: SnapshotAssembly | undefined;
-  /** While the disk is suspect: what the leader of this term had when it was first heard. */
+  /** While the disk is suspect: what the leader of this term had when it had first heard of this life. */
   #doubt: { readonly term: number; readonly until: number } | undefined;
 
   constructor(core: RaftCore) {
@@ -22,7 +22,9 @@ export class Following {
     const core = this.#core;
     const { log } = core;
     const { prevIndex, prevTerm, entries, round } = message;
-    const refuse = (index: number): void => core.send(from, { kind: 'append-reply', term: core.term, isMatch: false, index, hintTerm: log.termAt(index) ?? 0, round });
+    const refuse = (index: number): void => core.send(from, { kind: 'append-reply', term: core.term, isMatch: false, index, hintTerm: log.termAt(index) ?? 0, round, life: core.life });
+    // Nobody will complete what another leader had begun to send.
+    if (this.#incoming?.from !== from) this.#incoming = undefined;
     // Before the commit index, logs agree: what comes again, or late, is only acknowledged.
     if (prevIndex < core.commitIndex) {
       this.#take(entries.filter(({ index }) => index > core.commitIndex), now);
@@ -34,8 +36,8 @@ export class Following {
     }
     const matched = Math.max(prevIndex + entries.length, core.commitIndex);
     core.commit(Math.min(message.commitIndex, matched), now);
-    this.#settleDoubt(from, message.lastIndex, matched, now);
-    core.send(from, { kind: 'append-reply', term: core.term, isMatch: true, index: matched, hintTerm: 0, round });
+    if (message.life === core.life) this.#settleDoubt(from, message.lastIndex, matched, now);
+    core.send(from, { kind: 'append-reply', term: core.term, isMatch: true, index: matched, hintTerm: 0, round, life: core.life });
   }
 
   chunk(from: ReplicaId, message: RaftMessage & { readonly kind: 'chunk' }, now: Millis): void {
@@ -75,10 +77,15 @@ export class Following {
   }
 
   /**
-   * A member whose disk may have lost its end has caught up when its log holds all that the leader held when it was first heard: whatever was
-   * acknowledged to this leader, and, with an entry of the leader's own term, whatever was committed before (Leader Completeness). The vote
-   * that it may have forgotten it cannot give again: in this term it counts as given to the leader. No message from before the crash can
-   * come in between, since connections do not outlive their processes.
+   * A member whose disk may have lost its end has caught up when its log holds all that its leader held at some time after it began again.
+   * That is whatever it had acknowledged to this leader, and, with an entry of the leader's own term, whatever was committed before: the
+   * leader was elected without this member's help, or by a vote of before the damage (Leader Completeness).
+   *
+   * What the leader said must be younger than the damage: a message from before it, late, knows nothing of what was acknowledged since. So
+   * only those count that name this life, which the leader has then heard of.
+   *
+   * The vote that it may have forgotten it cannot give again: a vote is two records, the term first, so one that is damaged takes the vote
+   * and leaves the term, and in this term the vote counts as given to the leader.
    */
   #settleDoubt(leader: ReplicaId, lastIndex: number, matched: number, now: Millis): void {
     const core = this.#core;

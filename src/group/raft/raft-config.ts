@@ -17,6 +17,8 @@ export interface RaftConfig {
   readonly snapshotBytes: number;
   /** Entries that are kept in memory behind a snapshot, for followers that lag a little. */
   readonly keptEntries: number;
+  /** What a follower that lags, or is being sent a snapshot, can make a leader keep in memory beyond that; who lags further begins anew. */
+  readonly maxKeptBytes: number;
 }
 
 export const DEFAULT_RAFT_CONFIG: RaftConfig = {
@@ -28,6 +30,7 @@ export const DEFAULT_RAFT_CONFIG: RaftConfig = {
   maxInflightBytes: 1024 * 1024,
   snapshotBytes: 16 * 1024 * 1024,
   keptEntries: 1024,
+  maxKeptBytes: 64 * 1024 * 1024,
 };
 
 /** Fills in defaults; a heartbeat that is not given follows the election timeout. Throws RangeError. */

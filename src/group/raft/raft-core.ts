@@ -6,7 +6,7 @@ import { ByteReader, ByteWriter } from '../byte-codec.ts';
 import type { ReplyMessage, Request } from '../message.ts';
 import type { Committed, Envelope, Peer, ReplicaId, Role } from '../replica.ts';
 import type { Service } from '../service.ts';
-import type { Reply, Status } from '../state-machine.ts';
+import { SnapshotError, type Reply, type Status } from '../state-machine.ts';
 import type { SnapshotMark, Storage, StoredEntry } from '../storage.ts';
 import { MembershipHistory, readMembership, writeMembership, type Membership } from './membership.ts';
 import type { RaftConfig } from './raft-config.ts';
@@ -31,6 +31,8 @@ export class RaftCounters {
   strange = 0;
   /** Requests for which there was no room. */
   busy = 0;
+  /** Changes of the members that were asked for and could not be. */
+  refusedChanges = 0;
 }
 
 export interface RaftCoreOptions {
@@ -57,6 +59,10 @@ export class RaftCore {
   readonly counters = new RaftCounters();
   readonly log: EntryLog;
   readonly memberships: MembershipHistory;
+  /** What this process calls itself, anew each time it begins, so that it can tell who has heard it since. Not 0. */
+  readonly life: number;
+  /** Of the last snapshot that was begun: taken here, or from elsewhere. */
+  snapshotBytes: number;
   readonly #sink: Sink | undefined;
   #term = 0;
   #votedFor: ReplicaId = NOBODY;
@@ -88,8 +94,10 @@ export class RaftCore {
     if (state !== undefined) members = this.#readState(state);
     if (snapshot !== undefined) {
       service.restore(snapshot.chunks);
-      members = readMembership(new ByteReader(snapshot.meta));
+      members = readMeta(snapshot);
     }
+    this.life = random.fork('life').below(0xffff_ffff) + 1;
+    this.snapshotBytes = bytesOf(snapshot?.chunks ?? []);
     this.log = new EntryLog(snapshot?.index ?? 0, snapshot?.term ?? 0, entries);
     this.memberships = new MembershipHistory(snapshot?.index ?? 0, members);
     this.#commitIndex = snapshot?.index ?? 0;
@@ -227,14 +235,16 @@ export class RaftCore {
 
   /** A snapshot from the leader takes the place of log and state. Throws SnapshotError; the member is unusable then. */
   adoptSnapshot(mark: SnapshotMark, chunks: readonly Uint8Array[], now: Millis): void {
+    const members = readMeta(mark);
     this.service.restore(chunks);
+    this.snapshotBytes = bytesOf(chunks);
     if (this.log.termAt(mark.index) === mark.term) {
       // What follows an entry that the snapshot ends with stays (Raft paper, section 7): it may have been promised to a leader.
       this.log.compact(mark.index);
       this.memberships.compact(mark.index);
     } else {
       this.log.reset(mark.index, mark.term);
-      this.memberships.reset(mark.index, readMembership(new ByteReader(mark.meta)));
+      this.memberships.reset(mark.index, members);
     }
     this.#commitIndex = mark.index;
     this.storage.saveSnapshot(mark, chunks, () => this.log.after(mark.index));
@@ -333,4 +343,16 @@ export class RaftCore {
     assert(reader.end(), 'the state on disk has a right CRC and makes no sense');
     return founders;
   }
+}
+
+/** Who was in the group at that moment. */
+function readMeta({ meta }: SnapshotMark): Membership {
+  const reader = new ByteReader(meta);
+  const members = readMembership(reader);
+  if (!reader.end()) throw new SnapshotError('the members that come with it are damaged');
+  return members;
+}
+
+function bytesOf(chunks: readonly Uint8Array[]): number {
+  return chunks.reduce((sum, { length }) => sum + length, 0);
 }

@@ -10,10 +10,15 @@ export type RaftMessage =
       /** Comes back in the answer: whoever answers it acknowledged the leader after the round began. */
       readonly round: number;
       /** Where the leader's log ends. */
-      readonly lastIndex: number; readonly entries: readonly StoredEntry[];
+      readonly lastIndex: number;
+      /** What the receiver called itself when the leader heard it last; 0: it has not been heard. */
+      readonly life: number; readonly entries: readonly StoredEntry[];
     }
-  /** `index`: what matches; or, when not, where the leader should look next: `hintTerm` ends there. */
-  | { readonly kind: 'append-reply'; readonly term: number; readonly isMatch: boolean; readonly index: number; readonly hintTerm: number; readonly round: number }
+  /** `index`: what matches; or, when not, where the leader should look next: `hintTerm` ends there. `life`: of the sender's process, not 0. */
+  | {
+      readonly kind: 'append-reply'; readonly term: number; readonly isMatch: boolean; readonly index: number; readonly hintTerm: number;
+      readonly round: number; readonly life: number;
+    }
   | {
       readonly kind: 'chunk'; readonly term: number; readonly transfer: number; readonly number: number; readonly isLast: boolean;
       readonly index: number; readonly lastTerm: number; readonly meta: Uint8Array; readonly bytes: Uint8Array;
@@ -35,11 +40,12 @@ export function encodeRaftMessage(message: RaftMessage): Uint8Array {
     case 'vote-reply':
       return writer.u8(message.isGranted ? 1 : 0).finish();
     case 'append':
-      writer.u53(message.prevIndex).u53(message.prevTerm).u53(message.commitIndex).u53(message.round).u53(message.lastIndex).u16(message.entries.length);
+      writer.u53(message.prevIndex).u53(message.prevTerm).u53(message.commitIndex).u53(message.round).u53(message.lastIndex).u32(message.life)
+        .u16(message.entries.length);
       for (const { term, bytes } of message.entries) writer.u53(term).u32(bytes.length).raw(bytes);
       return writer.finish();
     case 'append-reply':
-      return writer.u8(message.isMatch ? 1 : 0).u53(message.index).u53(message.hintTerm).u53(message.round).finish();
+      return writer.u8(message.isMatch ? 1 : 0).u53(message.index).u53(message.hintTerm).u53(message.round).u32(message.life).finish();
     case 'chunk':
       return writer.u53(message.transfer).u53(message.number).u8(message.isLast ? 1 : 0).u53(message.index).u53(message.lastTerm)
         .block(message.meta).raw(message.bytes).finish();
@@ -66,10 +72,10 @@ function read(kind: RaftMessage['kind'], term: number, reader: ByteReader): Raft
       return { kind, term, isGranted: reader.u8() !== 0 };
     case 'append': {
       const [prevIndex, prevTerm, commitIndex, round, lastIndex] = [reader.u53(), reader.u53(), reader.u53(), reader.u53(), reader.u53()];
-      return { kind, term, prevIndex, prevTerm, commitIndex, round, lastIndex, entries: readEntries(prevIndex, reader) };
+      return { kind, term, prevIndex, prevTerm, commitIndex, round, lastIndex, life: reader.u32(), entries: readEntries(prevIndex, reader) };
     }
     case 'append-reply':
-      return { kind, term, isMatch: reader.u8() !== 0, index: reader.u53(), hintTerm: reader.u53(), round: reader.u53() };
+      return { kind, term, isMatch: reader.u8() !== 0, index: reader.u53(), hintTerm: reader.u53(), round: reader.u53(), life: reader.u32() };
     case 'chunk':
       return {
         kind, term, transfer: reader.u53(), number: reader.u53(), isLast: reader.u8() !== 0, index: reader.u53(), lastTerm: reader.u53(),

@@ -8,7 +8,7 @@ import type { Service } from '../service.ts';
 import type { Storage } from '../storage.ts';
 import { Election } from './election.ts';
 import { Following } from './following.ts';
-import { MAX_MEMBERS, type RaftMember } from './membership.ts';
+import { MAX_MEMBERS, type Membership, type RaftMember } from './membership.ts';
 import { resolveRaftConfig, type RaftConfig } from './raft-config.ts';
 import { RaftCore } from './raft-core.ts';
 import { decodeRaftMessage, type RaftMessage } from './raft-message.ts';
@@ -42,7 +42,6 @@ export class RaftReplica implements Replica {
   #writtenIndex: number;
   /** Replies of the last Ready: not sent if its disk writes fail. */
   #unsafe: readonly ReplyMessage[] = [];
-  #lastSnapshotBytes = 0;
   #snapshotIndex: number;
   /** Of the last call that told the time. */
   #now: Millis;
@@ -83,20 +82,20 @@ export class RaftReplica implements Replica {
 
   /** Takes a member in, without a vote until it has caught up; or says why not (now). */
   addMember(peer: Peer, now: Millis): string | undefined {
-    const core = this.#core;
-    if (!core.isLeader) return 'this member does not lead';
-    if (core.members.some(({ id }) => id === peer.id)) return undefined;
-    if (core.members.length >= MAX_MEMBERS) return `a group has ${MAX_MEMBERS} members at most`;
-    return this.#replication.change([...core.members, { ...peer, isVoter: false }], now);
+    return this.#change((members) => {
+      if (members.some(({ id }) => id === peer.id)) return undefined;
+      if (members.length >= MAX_MEMBERS) return `a group has ${MAX_MEMBERS} members at most`;
+      return this.#replication.change([...members, { ...peer, isVoter: false }], now);
+    });
   }
 
   removeMember(id: ReplicaId, now: Millis): string | undefined {
-    const core = this.#core;
-    if (!core.isLeader) return 'this member does not lead';
-    if (!core.members.some((member) => member.id === id)) return undefined;
-    const left = core.members.filter((member) => member.id !== id);
-    if (!left.some(({ isVoter }) => isVoter)) return 'nobody would be left';
-    return this.#replication.change(left, now);
+    return this.#change((members) => {
+      const left = members.filter((member) => member.id !== id);
+      if (left.length === members.length) return undefined;
+      if (!left.some(({ isVoter }) => isVoter)) return 'nobody would be left';
+      return this.#replication.change(left, now);
+    });
   }
 
   peers(): readonly Peer[] {
@@ -112,7 +111,7 @@ export class RaftReplica implements Replica {
     return {
       id: self.id, mode: 'raft', role: this.#describeRole(role), term, leader, lastIndex: log.lastIndex, commitIndex, appliedIndex: service.appliedIndex,
       digest: service.digest(), members: members.map((member) => ({ ...member })), suspected: this.#suspected(),
-      counters: { ...counters, logBytes: storage.logBytes }, problem: this.#problem(),
+      counters: { ...counters, logBytes: storage.logBytes, logEntries: log.lastIndex - log.baseIndex, ...this.#lags() }, problem: this.#problem(),
     };
   }
 
@@ -136,7 +135,7 @@ export class RaftReplica implements Replica {
     this.#endIfDeposed();
     if (core.isLeader) {
       if (this.#reads.needsRound) this.#replication.broadcast(this.#now);
-      else this.#replication.pump();
+      else this.#replication.pump(this.#now);
       this.#reads.settle();
     }
     this.#compact();
@@ -166,7 +165,7 @@ export class RaftReplica implements Replica {
     const { kind, term } = message;
     if (term < core.term) {
       // Whoever is behind learns it from the answer.
-      if (kind === 'append') core.send(from, { kind: 'append-reply', term: core.term, isMatch: false, index: 0, hintTerm: 0, round: 0 });
+      if (kind === 'append') core.send(from, { kind: 'append-reply', term: core.term, isMatch: false, index: 0, hintTerm: 0, round: 0, life: core.life });
       else if (kind === 'vote' || kind === 'pre-vote') core.send(from, { kind: kind === 'vote' ? 'vote-reply' : 'pre-vote-reply', term: core.term, isGranted: false });
       return false;
     }
@@ -223,20 +222,20 @@ export class RaftReplica implements Replica {
     const { storage, config, log, commitIndex } = core;
     if (storage.isSavingSnapshot) return;
     this.#snapshotIndex = Math.max(this.#snapshotIndex, log.baseIndex);
-    const keepFrom = Math.min(this.#snapshotIndex - config.keptEntries, this.#replication.oldestNeeded);
+    const keepFrom = Math.min(this.#snapshotIndex - config.keptEntries, this.#replication.oldestNeeded(this.#now));
     log.compact(Math.min(keepFrom, this.#snapshotIndex));
     core.memberships.compact(log.baseIndex);
-    if (storage.logBytes <= Math.max(config.snapshotBytes, this.#lastSnapshotBytes) || commitIndex <= this.#snapshotIndex) return;
+    if (storage.logBytes <= Math.max(config.snapshotBytes, core.snapshotBytes) || commitIndex <= this.#snapshotIndex) return;
     const mark = core.mark();
     this.#snapshotIndex = mark.index;
-    this.#lastSnapshotBytes = 0;
+    core.snapshotBytes = 0;
     core.counters.snapshotsTaken++;
     storage.saveSnapshot(mark, this.#counted(core.service.snapshot()), () => log.after(mark.index));
   }
 
   *#counted(chunks: Iterable<Uint8Array>): Iterable<Uint8Array> {
     for (const chunk of chunks) {
-      this.#lastSnapshotBytes += chunk.length;
+      this.#core.snapshotBytes += chunk.length;
       yield chunk;
     }
   }
@@ -248,6 +247,20 @@ export class RaftReplica implements Replica {
 
   #describeRole(role: ReplicaStatus['role']): ReplicaStatus['role'] {
     return role === 'follower' && !this.#core.isVoter ? 'learner' : role;
+  }
+
+  /** What each follower lacks, as its leader knows it. */
+  #lags(): Record<string, number> {
+    const { isLeader, members, self } = this.#core;
+    if (!isLeader) return {};
+    return Object.fromEntries(members.filter(({ id }) => id !== self.id).map(({ id }) => [`lag ${id}`, this.#replication.lagOf(id)]));
+  }
+
+  #change(attempt: (members: Membership) => string | undefined): string | undefined {
+    const { isLeader, members, counters } = this.#core;
+    const reason = isLeader ? attempt(members) : 'this member does not lead';
+    if (reason !== undefined) counters.refusedChanges++;
+    return reason;
   }
 
   /** Followers that a leader has not heard for an election timeout. */

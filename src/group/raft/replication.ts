@@ -1,4 +1,3 @@
-import { assert } from '../../core/assert.ts';
 import type { Millis } from '../../core/machine.ts';
 import type { Request } from '../message.ts';
 import type { ReplicaId } from '../replica.ts';
@@ -12,6 +11,8 @@ import type { RaftMessage } from './raft-message.ts';
 
 /** Of the entries in one message, unless a single one is larger. */
 const MAX_APPEND_BYTES = 64 * 1024;
+/** Election timeouts of silence after which a snapshot's transfer is given up. */
+const TRANSFER_PATIENCE = 5;
 
 /** What a leader does: log replication (Raft paper, section 5.3), commitment (5.4.2), and the check that a majority still hears it. */
 export class Replication {
@@ -100,12 +101,12 @@ export class Replication {
   broadcast(now: Millis): void {
     this.#round++;
     this.#heartbeatDueMs = now + this.#core.config.heartbeatMs;
-    for (const [id, progress] of this.#progress) if (!this.#sendEntries(id, progress)) this.#sendAppend(id, progress, []);
+    for (const [id, progress] of this.#progress) if (!this.#sendEntries(id, progress, now)) this.#sendAppend(id, progress, []);
   }
 
   /** Sends entries to those who are ready for more. */
-  pump(): void {
-    for (const [id, progress] of this.#progress) this.#sendEntries(id, progress);
+  pump(now: Millis): void {
+    for (const [id, progress] of this.#progress) this.#sendEntries(id, progress, now);
   }
 
   handleTimeout(now: Millis): void {
@@ -113,10 +114,8 @@ export class Replication {
     if (!this.#core.isLeader || this.#heartbeatDueMs > now) return;
     for (const [id, progress] of this.#progress) {
       progress.isWaiting = false;
-      if (progress.sending === undefined || progress.sending.resend()) continue;
-      progress.sending.end();
-      progress.sending = undefined;
-      this.#sendSnapshot(id, progress);
+      if (this.#hasLost(progress, now)) progress.endSnapshot();
+      else if (!this.#hasNotHeard(progress, now) && progress.sending?.resend() === false) this.#sendSnapshot(id, progress);
     }
     this.broadcast(now);
   }
@@ -124,7 +123,13 @@ export class Replication {
   /** Nothing was heard of a follower for an election timeout. */
   isSilent(id: ReplicaId, now: Millis): boolean {
     const progress = this.#progress.get(id);
-    return progress !== undefined && now - progress.heardMs > this.#core.config.electionTimeoutMs;
+    return progress !== undefined && this.#hasNotHeard(progress, now);
+  }
+
+  /** Entries that a follower has not acknowledged; 0 for whoever is none. */
+  lagOf(id: ReplicaId): number {
+    const progress = this.#progress.get(id);
+    return progress === undefined ? 0 : this.#core.log.lastIndex - progress.match;
   }
 
   /** The follower at `from` answers. */
@@ -133,6 +138,7 @@ export class Replication {
     const progress = this.#heard(from, now);
     if (progress === undefined) return;
     progress.round = Math.max(progress.round, message.round);
+    progress.life = message.life;
     if (message.isMatch) {
       if (message.index > core.log.lastIndex) {
         core.counters.strange++;
@@ -147,7 +153,7 @@ export class Replication {
       // Also below what it had acknowledged: its disk may have lost it.
       progress.missed(core.log.lastIndexOfTermAtMost(message.hintTerm, message.index) + 1);
     }
-    this.#sendEntries(from, progress);
+    if (core.isLeader) this.#sendEntries(from, progress, now);
   }
 
   /** The follower at `from` has got chunks of a snapshot. */
@@ -159,14 +165,10 @@ export class Replication {
       sending.received(transfer, received);
       return;
     }
-    sending.end();
-    progress.sending = undefined;
-    progress.state = 'probe';
-    progress.match = sending.mark.index;
-    progress.next = sending.mark.index + 1;
-    progress.isWaiting = false;
+    progress.match = Math.max(progress.match, sending.mark.index);
+    progress.endSnapshot();
     this.#advance(from, progress, now);
-    this.#sendEntries(from, progress);
+    if (this.#core.isLeader) this.#sendEntries(from, progress, now);
   }
 
   /** A connection has died: what was on the way may be lost. */
@@ -182,11 +184,28 @@ export class Replication {
     if (this.#core.isLeader) this.#advanceCommit(now);
   }
 
-  /** Entries behind this are needed by a snapshot under way. */
-  get oldestNeeded(): number {
+  /**
+   * Entries behind this are needed: by a snapshot on its way, or by a follower that lags and is heard. Without them it would need another
+   * snapshot each time it has got one. Who is silent, or lags too far, holds nothing back.
+   */
+  oldestNeeded(now: Millis): number {
+    const { log, config } = this.#core;
     let oldest = Infinity;
-    for (const { sending } of this.#progress.values()) if (sending !== undefined) oldest = Math.min(oldest, sending.mark.index);
+    for (const progress of this.#progress.values()) {
+      if (progress.sending === undefined && this.#hasNotHeard(progress, now)) continue;
+      const from = progress.sending?.mark.index ?? progress.match;
+      if (log.bytesBetween(from, log.lastIndex) <= config.maxKeptBytes) oldest = Math.min(oldest, from);
+    }
     return oldest;
+  }
+
+  #hasNotHeard({ heardMs }: Progress, now: Millis): boolean {
+    return now - heardMs > this.#core.config.electionTimeoutMs;
+  }
+
+  /** Nobody is there to take the snapshot that is on its way. */
+  #hasLost({ sending, heardMs }: Progress, now: Millis): boolean {
+    return sending !== undefined && now - heardMs > TRANSFER_PATIENCE * this.#core.config.electionTimeoutMs;
   }
 
   #heard(from: ReplicaId, now: Millis): Progress | undefined {
@@ -208,9 +227,10 @@ export class Replication {
   /** A learner that has caught up gets its vote. */
   #promote(id: ReplicaId, progress: Progress, now: Millis): void {
     const core = this.#core;
-    if (!core.isLeader || progress.match < core.commitIndex) return;
+    if (!core.isLeader) return;
     const learner = core.members.find((member) => member.id === id);
     if (learner === undefined || learner.isVoter) return;
+    if (!progress.endRound(core.log.lastIndex, core.config.electionTimeoutMs, now)) return;
     this.change(core.members.map((member) => (member.id === id ? { ...member, isVoter: true } : member)), now);
   }
 
@@ -244,8 +264,10 @@ export class Replication {
   }
 
   /** Returns whether anything was sent. */
-  #sendEntries(id: ReplicaId, progress: Progress): boolean {
+  #sendEntries(id: ReplicaId, progress: Progress, now: Millis): boolean {
     const { log, config } = this.#core;
+    // Whoever is silent gets heartbeats until it is heard.
+    if (this.#hasNotHeard(progress, now)) return false;
     let hasSent = false;
     while (progress.state !== 'snapshot' && !progress.isWaiting && progress.next <= log.lastIndex) {
       if (progress.next <= log.baseIndex) return this.#sendSnapshot(id, progress);
@@ -262,25 +284,22 @@ export class Replication {
   #sendAppend(id: ReplicaId, progress: Progress, entries: readonly StoredEntry[]): void {
     const core = this.#core;
     const { log } = core;
-    // While a snapshot is on its way, heartbeats must not ask for what the follower cannot have.
-    const prevIndex = progress.state === 'snapshot' ? progress.match : progress.next - 1;
+    // While a snapshot is on its way, or needed, heartbeats must not ask for what the follower cannot have.
+    const prevIndex = progress.state === 'snapshot' || log.termAt(progress.next - 1) === undefined ? progress.match : progress.next - 1;
     const prevTerm = log.termAt(prevIndex);
-    if (prevTerm === undefined && progress.state !== 'snapshot') {
-      this.#sendSnapshot(id, progress);
-      return;
-    }
     core.send(id, {
       kind: 'append', term: core.term, prevIndex: prevTerm === undefined ? 0 : prevIndex, prevTerm: prevTerm ?? 0,
-      commitIndex: core.commitIndex, round: this.#round, lastIndex: log.lastIndex, entries,
+      commitIndex: core.commitIndex, round: this.#round, lastIndex: log.lastIndex, life: progress.life, entries,
     });
   }
 
+  /** A new one, from its beginning, in the place of another that has failed. */
   #sendSnapshot(id: ReplicaId, progress: Progress): boolean {
-    assert(progress.sending === undefined, 'a second snapshot to one follower');
-    progress.state = 'snapshot';
     const core = this.#core;
     const mark = core.mark();
     const { index, term: lastTerm, meta } = mark;
+    progress.endSnapshot();
+    progress.state = 'snapshot';
     progress.sending = new SnapshotSending(mark, core.service.snapshot(), ++this.#transfers, (chunk) => {
       core.send(id, { kind: 'chunk', term: core.term, index, lastTerm, meta, ...chunk });
     });

@@ -9,6 +9,8 @@ import type { ViewMessage } from './view-message.ts';
 export class Following {
   readonly #core: ViewCore;
   #incoming: SnapshotAssembly | undefined;
+  /** The last snapshot that was taken over. */
+  #adopted: { readonly view: number; readonly transfer: number } | undefined;
 
   constructor(core: ViewCore) {
     this.#core = core;
@@ -33,13 +35,19 @@ export class Following {
 
   chunk(from: ReplicaId, message: ViewMessage & { readonly kind: 'chunk' }, now: Millis): void {
     const core = this.#core;
-    const { transfer, index, term } = message;
+    const { transfer, number, index, term } = message;
+    if (this.#adopted?.view === message.view && transfer <= this.#adopted.transfer) {
+      // Late or doubled: what was acknowledged since must not be taken back.
+      if (transfer === this.#adopted.transfer) core.send(from, { kind: 'chunk-reply', view: core.view.number, transfer, received: number + 1, isComplete: true });
+      return;
+    }
     if (this.#incoming?.from !== from || this.#incoming.transfer !== transfer) this.#incoming = new SnapshotAssembly(from, transfer);
     const incoming = this.#incoming;
     incoming.add(message);
     const { received, isComplete } = incoming;
     if (isComplete) {
       this.#incoming = undefined;
+      this.#adopted = { view: message.view, transfer };
       try {
         core.adoptSnapshot({ index, term, meta: new Uint8Array(0) }, incoming.chunks, now);
       } catch (error) {

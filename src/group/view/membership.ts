@@ -74,8 +74,8 @@ export class Membership {
     detector.heard(from, now);
     // What it said before it was started again must not be mixed with what it says now.
     if (!this.#hasSettledIn) return false;
-    if (message.kind === 'join') return core.isLeader && core.isRunning;
     if (message.view === core.view.number) {
+      if (message.kind === 'join') return core.isLeader && core.isRunning;
       if (isIn(core.view, from) || message.kind === 'ack' || message.kind === 'chunk-reply') return true;
       return false;
     }
@@ -185,13 +185,10 @@ export class Membership {
   /** Asks the leader of the view to be let in. */
   #askIn(): void {
     const core = this.#core;
-    const { leader, log, stableIndex, self } = core;
+    const { leader, log, self } = core;
     if (leader === undefined || core.isMember) return;
-    core.forgetUnstable();
-    const isBelievable = !core.storage.isSuspect;
-    core.send(leader.id, {
-      kind: 'join', view: core.view.number, address: self.address, lastIndex: isBelievable ? stableIndex : 0, lastTerm: isBelievable ? (log.termAt(stableIndex) ?? 0) : 0,
-    });
+    // All of it: what the view has gone on without has another view's number there, and then a snapshot takes the log's place.
+    core.send(leader.id, { kind: 'join', view: core.view.number, address: self.address, lastIndex: log.lastIndex, lastTerm: log.lastTerm });
   }
 
   /** What the view service has said. */
@@ -213,7 +210,11 @@ export class Membership {
       this.#propose(nextView(view, view.members), now);
       return;
     }
-    if (view.number <= core.view.number) return;
+    if (view.number <= core.view.number) {
+      // It stands outside, as it did when it was stopped: nobody counts on anything that it may have forgotten.
+      if (!isIn(view, self.id)) this.#hasSettledIn = true;
+      return;
+    }
     this.#adopt(view, now);
   }
 

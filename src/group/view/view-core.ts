@@ -63,6 +63,8 @@ export class ViewCore {
   #stableIndex: number;
   /** The log is on disk up to here. */
   durableIndex: number;
+  /** What was handed out to be written last ends here. */
+  writtenIndex: number;
   /** The view works: everybody in it began with the same log. */
   isRunning = false;
   #role: Role = 'outside';
@@ -85,6 +87,7 @@ export class ViewCore {
     this.log = new EntryLog(snapshot?.index ?? 0, snapshot?.term ?? 0, entries);
     this.#stableIndex = snapshot?.index ?? 0;
     this.durableIndex = this.log.lastIndex;
+    this.writtenIndex = this.log.lastIndex;
     if (state === undefined) return;
     const reader = new ByteReader(state);
     this.#view = readView(reader);
@@ -205,17 +208,15 @@ export class ViewCore {
       this.log.compact(mark.index);
     } else {
       this.log.reset(mark.index, mark.term);
+      this.writtenIndex = Math.min(this.writtenIndex, mark.index);
     }
     this.#stableIndex = mark.index;
     this.#toldStable = mark.index;
     this.storage.saveSnapshot(mark, chunks, () => this.log.after(mark.index));
+    // Whatever is said next counts on it, so all of it is written first, however much it is.
+    this.storage.truncate(mark.index + 1);
     this.counters.snapshotsReceived++;
     this.trace(now, { type: 'snapshot', index: mark.index, digest: this.#sink === undefined ? '' : this.service.digest() });
-  }
-
-  /** What is not stable here may not be anywhere else: whoever comes in from outside forgets it. */
-  forgetUnstable(): void {
-    this.#cutAfter(this.#stableIndex);
   }
 
   mark(): SnapshotMark {
@@ -289,6 +290,7 @@ export class ViewCore {
   #cutAfter(index: number): void {
     if (this.log.lastIndex <= index) return;
     this.log.truncate(index + 1);
+    this.writtenIndex = Math.min(this.writtenIndex, index);
     this.storage.truncate(index + 1);
   }
 

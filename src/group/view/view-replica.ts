@@ -65,7 +65,6 @@ export class ViewReplica implements Replica {
   #heartbeatDueMs: Millis;
   #retryDueMs: Millis;
   #now: Millis;
-  #writtenIndex: number;
   #unsafe: readonly ReplyMessage[] = [];
   #snapshotIndex: number;
   #lastSnapshotBytes = 0;
@@ -84,7 +83,6 @@ export class ViewReplica implements Replica {
     this.#heartbeatDueMs = now + config.heartbeatMs;
     this.#retryDueMs = now + config.retryMs;
     this.#now = now;
-    this.#writtenIndex = this.#core.log.lastIndex;
     this.#snapshotIndex = this.#core.log.baseIndex;
     this.#membership.start(now);
   }
@@ -163,11 +161,11 @@ export class ViewReplica implements Replica {
     const core = this.#core;
     if (core.hasFailed) return this.#lastWords();
     const now = this.#now;
-    core.durableIndex = Math.min(this.#writtenIndex, core.log.lastIndex);
+    core.durableIndex = core.writtenIndex;
     this.#advance(now);
     this.#compact();
     const persist = [...core.storage.takeWrites(), ...core.service.takeWrites()];
-    this.#writtenIndex = core.log.lastIndex;
+    core.writtenIndex = core.log.lastIndex;
     const ready: Ready = {
       persist, messages: core.takeMessages(), replies: core.takeReplies(), committed: core.takeCommitted(), errands: this.#membership.takeErrands(), role: core.role,
     };

@@ -71,8 +71,8 @@ export function drawGroup(mode: Mode, seed: number, random: Random = createRando
     keys: 1 + random.below(4),
     operationsPerKey: pick(random, [20, 50, 100]),
     deadlineMs: Math.max(pick(random, [1000, 2000, 5000]), 25 * (weather.delayMs + weather.jitterMs)),
-    // No more than there are clients: whoever starts over takes somebody's place.
-    maxSessions: random.chance(0.3) ? clients : 1024,
+    // Hardly more than there are clients: whoever starts over takes somebody's place. Whoever asks all opens several when he repeats himself.
+    maxSessions: random.chance(0.3) ? clients * (traitsOf(mode).asks === 'all' ? 6 : 1) : 1024,
     electionTimeoutMs,
     snapshotBytes: pick(random, [2000, 10_000, 50_000, 1_000_000]),
     keptEntries: pick(random, [1, 10, 100]),
@@ -81,7 +81,8 @@ export function drawGroup(mode: Mode, seed: number, random: Random = createRando
     diskDelayMs: pick(random, [0.2, 2, 10]),
     isEager: random.chance(0.5),
     queuesInputs: random.chance(0.7),
-    faultyMs: 4000 + 6000 * random.unit(),
+    // Where everybody executes and answers everything, a second is longer.
+    faultyMs: (traitsOf(mode).asks === 'all' ? 0.6 : 1) * (4000 + 6000 * random.unit()),
     faultEveryMs: pick(random, [300, 800, 2000]),
     repairMs: pick(random, [150, 600, 1500]),
     aimsAtLeader: pick(random, [0.1, 0.5, 0.9]),

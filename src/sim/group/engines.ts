@@ -13,6 +13,7 @@ import { RaftReplica } from '../../group/raft/raft-replica.ts';
 import type { Peer } from '../../group/replica.ts';
 import { Service } from '../../group/service.ts';
 import { ViewMachine } from '../../group/view/view-machine.ts';
+import { NO_VIEW, type View } from '../../group/view/view.ts';
 import { ViewReplica, type ViewMode } from '../../group/view/view-replica.ts';
 import type { ClientFactory } from './client-place.ts';
 import type { GroupScenario } from './draw-group.ts';
@@ -25,6 +26,8 @@ import type { Operation, OperationWords } from './workload.ts';
 export interface SimEngine {
   readonly member: ReplicaFactory;
   readonly viewServer?: ReplicaFactory;
+  /** What the view service has decided last. */
+  readonly currentView?: () => View;
   readonly client: ClientFactory;
   readonly words: OperationWords;
   readonly kinds: readonly Operation['op'][];
@@ -52,7 +55,11 @@ export function simEngine(scenario: GroupScenario): SimEngine {
       const { mode } = scenario;
       const client: ClientFactory = mode === 'primary-backup' ? (name, random) => leaderClient(scenario, name, random) : (name, random) => voteClient(scenario, name, random);
       const member: ReplicaFactory = (beginning) => viewMember(scenario, mode, beginning);
-      return { member, viewServer: (beginning) => viewServer(scenario, beginning), client, words: KV_WORDS, kinds: ORDERED_KINDS, judge };
+      const machines: ViewMachine[] = [];
+      return {
+        member, viewServer: (beginning) => viewServer(scenario, beginning, (machines[beginning.place] = new ViewMachine())), client, words: KV_WORDS, kinds: ORDERED_KINDS, judge,
+        currentView: () => machines.reduce((latest, { view }) => (view.number > latest.number ? view : latest), NO_VIEW),
+      };
     }
   }
 }
@@ -121,9 +128,9 @@ function viewMember(scenario: GroupScenario, mode: ViewMode, { self, isFounding,
   });
 }
 
-function viewServer({ viewServers, electionTimeoutMs }: GroupScenario, { self, read, random, now, sink }: Beginning): SimReplica {
+function viewServer({ viewServers, electionTimeoutMs }: GroupScenario, { self, read, random, now, sink }: Beginning, machine: ViewMachine): SimReplica {
   return new RaftReplica({
-    self, bootstrap: peers('v', viewServers), service: new Service(new ViewMachine()), storage: openStorage(read), random, now, sink, config: { electionTimeoutMs },
+    self, bootstrap: peers('v', viewServers), service: new Service(machine), storage: openStorage(read), random, now, sink, config: { electionTimeoutMs },
   });
 }
 

@@ -2,6 +2,8 @@ import type { Millis } from '../../core/machine.ts';
 import type { Random } from '../../core/random.ts';
 import type { TraceEvent } from '../../core/trace.ts';
 import { LOG } from '../../group/disk-storage.ts';
+import { traitsOf } from '../../group/modes.ts';
+import type { View } from '../../group/view/view.ts';
 import type { ReplicaWorld } from '../replica-world.ts';
 import type { FaultKind, GroupScenario } from './draw-group.ts';
 import type { GroupCoverage } from './group-coverage.ts';
@@ -14,6 +16,8 @@ export interface NemesisOptions {
   readonly random: Random;
   readonly coverage: GroupCoverage;
   readonly isLeading: (place: MemberPlace) => boolean;
+  /** Where members come and go by views: what the service has decided. */
+  readonly currentView?: (() => View) | undefined;
 }
 
 /** Moments of the protocol at which it is bad to fall. */
@@ -97,7 +101,7 @@ export class Nemesis {
       case 'reset':
         return this.#reset();
       case 'membership':
-        return this.registrar.change();
+        return this.registrar.change((place) => this.#mayBurden([place]));
       case 'all down':
         return this.#allDown();
       case 'storm':
@@ -308,9 +312,13 @@ export class Nemesis {
     const { members, viewServers } = this.#world;
     if (this.#isOver) return false;
     if (this.#scenario.profile === 'beyond') return true;
-    const faulty = (group: readonly MemberPlace[]): number =>
-      group.filter((place) => places.includes(place) || this.#isBurdened(place) || (this.registrar.isInside(place) && !this.registrar.isWhole(place))).length;
-    return faulty(members) <= this.#scenario.tolerated && faulty(viewServers) <= Math.max(0, Math.floor((viewServers.length - 1) / 2));
+    const isFaulty = (place: MemberPlace): boolean => places.includes(place) || this.#isBurdened(place) || (this.registrar.isInside(place) && !this.registrar.isWhole(place));
+    if (viewServers.filter(isFaulty).length > Math.max(0, Math.floor((viewServers.length - 1) / 2))) return false;
+    const { mode, tolerated } = this.#scenario;
+    if (!traitsOf(mode).hasViews) return members.filter(isFaulty).length <= tolerated;
+    // Whoever was let go is nobody to fall back on, either.
+    const healthy = members.filter((place) => this.registrar.isInside(place) && !isFaulty(place)).length;
+    return healthy >= this.#scenario.members - tolerated;
   }
 
   #isBurdened(place: MemberPlace): boolean {

@@ -1,6 +1,7 @@
 import type { Random } from '../../core/random.ts';
 import { traitsOf } from '../../group/modes.ts';
 import type { ReplicaId, ReplicaStatus } from '../../group/replica.ts';
+import type { View } from '../../group/view/view.ts';
 import type { ReplicaWorld } from '../replica-world.ts';
 import type { GroupScenario } from './draw-group.ts';
 import type { GroupCoverage } from './group-coverage.ts';
@@ -14,6 +15,8 @@ export interface RegistrarOptions {
   readonly random: Random;
   readonly coverage: GroupCoverage;
   readonly isLeading: (place: MemberPlace) => boolean;
+  /** Where members come and go by views: what the service has decided. */
+  readonly currentView?: (() => View) | undefined;
 }
 
 /** One place at a time is in other hands: a member that lost its disk, or is taken in, or let go. */
@@ -51,7 +54,12 @@ export class Registrar {
 
   /** Nobody has to bring it up to date first. */
   isWhole(place: MemberPlace): boolean {
-    return this.#task?.place !== place;
+    if (this.#task?.place === place) return false;
+    // Where members come and go by views, whoever is outside holds nothing that counts, whether it knows it or not.
+    const isOfViews = traitsOf(this.#options.scenario.mode).hasViews && place === this.#world.members[place.index];
+    if (!isOfViews) return true;
+    const status = place.replica?.status();
+    return place.isUp && status?.problem === undefined && status?.term === (this.#options.currentView?.().number ?? status?.term);
   }
 
   /** More than one at a time could be more than the group can bear. */
@@ -80,7 +88,7 @@ export class Registrar {
   }
 
   /** Takes somebody in, or lets somebody go. */
-  change(): void {
+  change(mayGo: (place: MemberPlace) => boolean): void {
     if (this.#task !== undefined) return;
     const outside = this.#world.members.find((place) => !this.#inside.has(place));
     if (outside !== undefined) {
@@ -94,7 +102,7 @@ export class Registrar {
     const place = inside[this.#options.random.below(inside.length)];
     if (place === undefined || inside.length < 3) return;
     // The others find out, and go on without it.
-    if (traitsOf(this.#options.scenario.mode).hasViews) return this.#letGo(place);
+    if (traitsOf(this.#options.scenario.mode).hasViews) return mayGo(place) ? this.#letGo(place) : undefined;
     this.#begin({ kind: 'leave', place, former: place.identity });
   }
 

@@ -78,7 +78,8 @@ export class Workload {
     this.#random = options.random;
     this.#keys = Array.from({ length: options.keys }, (_, i) => this.#newKey(i));
     this.#clients = world.clients.map(() => ({
-      process: this.#processes++, thinkMs: options.thinkMs * (options.random.chance(SLOW_SHARE) ? SLOWNESS : 1), ticket: undefined, event: undefined, operation: undefined, successes: 0,
+      process: this.#processes++, thinkMs: options.thinkMs * (this.#random.chance(SLOW_SHARE) ? SLOWNESS : 1), isReader: this.#random.chance(READER_SHARE),
+      ticket: undefined, event: undefined, operation: undefined, successes: 0,
     }));
     world.watches.push({ ended: (client, outcome) => this.#ended(client, outcome) });
     world.clients.forEach((client, i) => {

@@ -31,7 +31,7 @@ export interface ClusterOptions {
   readonly seed?: number;
   readonly config?: Partial<RaftConfig>;
   /** Time on the way. */
-  readonly delayMs?: (random: Random) => number;
+  readonly delayMs?: (random: Random, flight: Flight) => number;
   /** Members that are there from the beginning but have no founders' list. */
   readonly joiners?: number;
 }
@@ -91,8 +91,11 @@ export class Cluster {
     node.machine = new ListMachine();
     node.persisting = undefined;
     const isFounder = this.#founders.some((founder) => founder.id === id);
+    const storage = openStorage((file) => node.disk.read(file));
+    const terms = storage.entries.map(({ term }) => term).join(' ');
+    this.events.push({ at: this.now, event: { type: 'restart', member: id, base: storage.snapshot?.index ?? 0, baseTerm: storage.snapshot?.term ?? 0, terms } });
     node.replica = new RaftReplica({
-      self: node.peer, bootstrap: isFounder ? this.#founders : [], service: new Service(node.machine), storage: openStorage((file) => node.disk.read(file)),
+      self: node.peer, bootstrap: isFounder ? this.#founders : [], service: new Service(node.machine), storage,
       random: this.random.fork(`${id} ${node.life}`), config: this.#options.config ?? {}, now: this.now,
       sink: { emit: (at, event) => this.events.push({ at, event }) },
     });
@@ -182,7 +185,7 @@ export class Cluster {
     for (const { to, body } of ready.messages) {
       const flight = { from: id, to, body };
       const copies = this.fate(flight, decodeRaftMessage(body));
-      for (let i = 0; i < copies; i++) this.#flights.push(this.now + (this.#options.delayMs?.(this.random) ?? 5), flight);
+      for (let i = 0; i < copies; i++) this.#flights.push(this.now + (this.#options.delayMs?.(this.random, flight) ?? 5), flight);
     }
     this.replies.push(...ready.replies);
   }

@@ -76,6 +76,31 @@ describe('elections', () => {
     expect(cluster.replica('m1').status().counters['preVotes']).toBeGreaterThan(0);
   });
 
+  it('also in the vote itself', () => {
+    const cluster = new Cluster({ size: 5 });
+    // Everybody would vote for m1; but only m2's word comes, ten times.
+    cluster.fate = ({ from, to }, message) => {
+      if (from === 'm1') return 1;
+      if (to !== 'm1' || message?.kind === 'pre-vote') return 0;
+      return message?.kind !== 'vote-reply' ? 1 : from === 'm2' ? 10 : 0;
+    };
+    cluster.run(20_000);
+    expect(cluster.leader()).toBeUndefined();
+    expect(cluster.replica('m1').status().counters['elections']).toBeGreaterThan(0);
+  });
+
+  it.each([2, 3, 4, 5])('all %i at the same instant: the votes are split, and the next election is not', (size) => {
+    const cluster = new Cluster({ size });
+    // Longer than any election timeout: all are due at once.
+    cluster.now = 2500;
+    cluster.run(20_000, () => cluster.leader() !== undefined);
+    const first = cluster.events.filter(({ event }) => event.type === 'vote' && event['term'] === 1);
+    expect(first.map(({ event }) => event['candidate'])).toEqual(first.map(({ event }) => event['member']));
+    expect(first.length).toBe(size);
+    expect(cluster.replica(cluster.leader()!).status().term).toBeGreaterThan(1);
+    expect(cluster.now).toBeLessThan(10_000);
+  });
+
   it('a member votes once in a term, also when it crashed in between', () => {
     const cluster = new Cluster({ size: 3 });
     cluster.fate = () => 0;
@@ -117,6 +142,39 @@ describe('elections', () => {
     cluster.run(60_000);
     expect(cluster.leader()).toBeDefined();
     expect(Math.max(...terms(cluster))).toBe(before);
+  });
+
+  /** Only these pairs see each other. */
+  function connectOnly(cluster: Cluster, ...pairs: readonly (readonly [string, string])[]): void {
+    cluster.fate = ({ from, to }) => (pairs.some(([a, b]) => (a === from && b === to) || (a === to && b === from)) ? 1 : 0);
+  }
+
+  it('the leader itself is the one that sees only one other (pre-vote alone would wait for ever)', () => {
+    const cluster = new Cluster({ size: 5 });
+    const leader = cluster.elect();
+    const [a, b, c, down] = ['m1', 'm2', 'm3', 'm4', 'm5'].filter((id) => id !== leader) as [string, string, string, string];
+    cluster.crash(down);
+    // b goes on to hear the leader; without its voice a and c are no majority.
+    connectOnly(cluster, [a, b], [b, c], [a, c], [b, leader]);
+    expect(cluster.run(6000, () => [a, b, c].includes(cluster.leader() ?? ''))).toBe(true);
+    const next = cluster.leader()!;
+    const { term } = cluster.replica(next).status();
+    cluster.run(30_000);
+    expect([cluster.leader(), cluster.replica(next).status().term]).toEqual([next, term]);
+  });
+
+  it('the leader sees only one, another only a third: the three in the middle go on (check of the quorum, and pre-vote after it)', () => {
+    const cluster = new Cluster({ size: 5 });
+    const leader = cluster.elect();
+    const [a, b, c, far] = ['m1', 'm2', 'm3', 'm4', 'm5'].filter((id) => id !== leader) as [string, string, string, string];
+    connectOnly(cluster, [a, b], [b, c], [a, c], [b, leader], [c, far]);
+    expect(cluster.run(6000, () => [a, b, c].includes(cluster.leader() ?? ''))).toBe(true);
+    cluster.run(5000);
+    const before = cluster.leader()!;
+    const { term } = cluster.replica(before).status();
+    cluster.run(60_000);
+    expect([cluster.leader(), cluster.replica(before).status().term]).toEqual([before, term]);
+    checkTrace(cluster.events.map(({ event }) => event));
   });
 
   it('a leader that nobody can answer gives way (half-cut link)', () => {

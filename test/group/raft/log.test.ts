@@ -98,17 +98,17 @@ describe('the replicated log', () => {
     cluster.fate = () => 0;
     const at = (id: string, message: Parameters<typeof encodeRaftMessage>[0], from: string): void => cluster.replica(id).step(from, encodeRaftMessage(message), cluster.now);
     // m1 has an entry of term 2 that nobody else has, and becomes leader in term 4.
-    at('m1', { kind: 'append', term: 2, prevIndex: 0, prevTerm: 0, commitIndex: 0, round: 1, lastIndex: 0, entries: [{ index: 1, term: 2, bytes: NO_OP }] }, 'm3');
+    at('m1', { kind: 'append', term: 2, prevIndex: 0, prevTerm: 0, commitIndex: 0, round: 1, lastIndex: 0, life: 0, entries: [{ index: 1, term: 2, bytes: NO_OP }] }, 'm3');
     cluster.run(10_000, () => cluster.replica('m1').status().role === 'pre-candidate');
     at('m1', { kind: 'pre-vote-reply', term: 3, isGranted: true }, 'm2');
     at('m1', { kind: 'vote-reply', term: 3, isGranted: true }, 'm2');
     cluster.run(50);
     expect(cluster.replica('m1').status()).toMatchObject({ role: 'leader', term: 3, lastIndex: 2, commitIndex: 0 });
     // m2 acknowledges the old entry only: a majority holds it, and it may still be lost.
-    at('m1', { kind: 'append-reply', term: 3, isMatch: true, index: 1, hintTerm: 0, round: 1 }, 'm2');
+    at('m1', { kind: 'append-reply', term: 3, isMatch: true, index: 1, hintTerm: 0, round: 1, life: 1 }, 'm2');
     cluster.run(50);
     expect(cluster.replica('m1').status().commitIndex).toBe(0);
-    at('m1', { kind: 'append-reply', term: 3, isMatch: true, index: 2, hintTerm: 0, round: 1 }, 'm2');
+    at('m1', { kind: 'append-reply', term: 3, isMatch: true, index: 2, hintTerm: 0, round: 1, life: 1 }, 'm2');
     cluster.run(50);
     expect(cluster.replica('m1').status().commitIndex).toBe(2);
   });
@@ -123,7 +123,7 @@ describe('the replicated log', () => {
     cluster.fate = () => 0;
     [leaderLog, ...followers].forEach((log, i) => {
       const entries = log.map((term, j) => ({ index: j + 1, term, bytes: encodeCommand({ kind: 'request', request: { kind: 'request', clientId: 'x', serial: j + 1, acknowledged: 0, isStale: false, operation: new Uint8Array([0x2b, term]) } }) }));
-      cluster.replica(`m${i + 1}`).step('m7', encodeRaftMessage({ kind: 'append', term: 7, prevIndex: 0, prevTerm: 0, commitIndex: 0, round: 1, lastIndex: 0, entries }), cluster.now);
+      cluster.replica(`m${i + 1}`).step('m7', encodeRaftMessage({ kind: 'append', term: 7, prevIndex: 0, prevTerm: 0, commitIndex: 0, round: 1, lastIndex: 0, life: 0, entries }), cluster.now);
     });
     // m1 can be elected by those whose logs are no newer: b, e, f and a; they get through now.
     cluster.run(1);
@@ -154,6 +154,62 @@ describe('the replicated log', () => {
     cluster.run(100);
     expect(answers(cluster, client, 200)).toEqual(['ok']);
     expect(bytes).toBeLessThan(100_000);
+  });
+
+  it('a follower that is down is sent heartbeats only, and holds nothing back in the leader\'s memory', () => {
+    const cluster = new Cluster({ size: 3, config: { snapshotBytes: 2000, keptEntries: 5, maxInflightBytes: 500 } });
+    const client = cluster.open();
+    const leader = cluster.leader()!;
+    const down = [...cluster.nodes.keys()].find((id) => id !== leader)!;
+    cluster.crash(down);
+    cluster.run(1500);
+    let bytes = 0;
+    cluster.fate = ({ to, body }) => {
+      if (to === down) bytes += body.length;
+      return 1;
+    };
+    const since = cluster.now;
+    for (let serial = 1; serial <= 500; serial++) {
+      cluster.propose(leader, { clientId: client, serial, acknowledged: serial - 1, text: `+${'x'.repeat(100)}` });
+      cluster.run(10);
+    }
+    const { counters } = cluster.replica(leader).status();
+    expect(counters).toMatchObject({ snapshotsSent: 0, [`lag ${down}`]: expect.any(Number) });
+    expect(counters['snapshotsTaken']).toBeGreaterThan(0);
+    expect(counters['logEntries']).toBeLessThan(500);
+    expect(counters[`lag ${down}`]).toBeGreaterThanOrEqual(500);
+    expect(bytes / ((cluster.now - since) / 150)).toBeLessThan(100);
+    cluster.start(down);
+    cluster.run(3000);
+    expect(new Set(lists(cluster)).size).toBe(1);
+    expect(cluster.replica(leader).status().counters[`lag ${down}`]).toBe(0);
+  });
+
+  it('a follower that dies while it gets a snapshot is not waited for', () => {
+    const cluster = new Cluster({ size: 3, config: { snapshotBytes: 2000, keptEntries: 5 } });
+    const client = cluster.open();
+    const leader = cluster.leader()!;
+    const down = [...cluster.nodes.keys()].find((id) => id !== leader)!;
+    const write = (from: number, to: number): void => {
+      for (let serial = from; serial <= to; serial++) {
+        cluster.propose(leader, { clientId: client, serial, acknowledged: serial - 1, text: `+${'x'.repeat(100)}` });
+        cluster.run(10);
+      }
+    };
+    cluster.crash(down);
+    write(1, 200);
+    cluster.start(down);
+    cluster.run(1000, () => cluster.replica(leader).status().counters['snapshotsSent'] === 1);
+    cluster.crash(down);
+    write(201, 1400);
+    const { counters } = cluster.replica(leader).status();
+    expect(counters['snapshotsSent']).toBe(1);
+    expect(counters['snapshotsTaken']).toBeGreaterThan(5);
+    // What was written since the last snapshot, and not since the one that nobody took.
+    expect(counters['logEntries']).toBeLessThan(1000);
+    cluster.start(down);
+    cluster.run(3000);
+    expect(new Set(lists(cluster)).size).toBe(1);
   });
 
   it('more than it can hold uncommitted is told at once', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { LOG } from '../../../src/group/disk-storage.ts';
+import { encodeRaftMessage } from '../../../src/group/raft/raft-message.ts';
 import { CorruptLogError } from '../../../src/group/storage.ts';
 import { Cluster } from './cluster.ts';
 import { checkTrace } from './invariants.ts';
@@ -70,6 +71,29 @@ describe('a group that was killed', () => {
   });
 });
 
+describe('snapshots of its own', () => {
+  it('are as far apart as the state is large, also after a restart', () => {
+    const { cluster, client } = filled(400);
+    let serial = 400;
+    const taken = (writes: number): number => {
+      const leader = cluster.leader()!;
+      const before = cluster.replica(leader).status().counters['snapshotsTaken']!;
+      for (let i = 0; i < writes; i++) {
+        serial++;
+        cluster.propose(leader, { clientId: client, serial, acknowledged: serial - 1, text: `+${'x'.repeat(300)}` });
+        cluster.run(30);
+      }
+      return cluster.replica(leader).status().counters['snapshotsTaken']! - before;
+    };
+    // The state grows to far more than the threshold of 3,000 bytes.
+    taken(100);
+    for (const id of ['m1', 'm2', 'm3']) cluster.crash(id);
+    for (const id of ['m1', 'm2', 'm3']) cluster.start(id);
+    cluster.elect();
+    expect(taken(60)).toBeLessThanOrEqual(1);
+  });
+});
+
 describe('a damaged disk', () => {
   /** Flips a bit in the last record of a follower's log. */
   function damage(cluster: Cluster, id: string, fromEnd: number): void {
@@ -99,6 +123,54 @@ describe('a damaged disk', () => {
     expect(cluster.run(20_000, () => cluster.leader() !== undefined)).toBe(true);
     expect([follower, third]).toContain(cluster.leader());
     checkTrace(cluster.events.map(({ event }) => event));
+  });
+
+  it('what its leader had said before the damage, and comes late, proves nothing', () => {
+    const cluster = new Cluster({ size: 3 });
+    const client = cluster.open();
+    const leader = cluster.leader()!;
+    const [follower, third] = [...cluster.nodes.keys()].filter((id) => id !== leader) as [string, string];
+    let late: Uint8Array | undefined;
+    cluster.fate = ({ to, body }, message) => {
+      if (to === follower && message?.kind === 'append' && message.entries.length === 0) late = body;
+      return to === third ? 0 : 1;
+    };
+    cluster.run(400);
+    const before = late!;
+    // Only the leader and this follower have it; the follower's disk loses it.
+    cluster.propose(leader, { clientId: client, serial: 1, text: '+a' });
+    cluster.run(100);
+    expect(acknowledged(cluster, client)).toBe(1);
+    cluster.crash(follower);
+    damage(cluster, follower, 3);
+    cluster.crash(leader);
+    cluster.start(follower);
+    cluster.replica(follower).step(leader, before, cluster.now);
+    cluster.fate = () => 1;
+    cluster.run(20_000);
+    expect(cluster.replica(follower).status().problem).toMatch(/does not vote/);
+    expect(cluster.leader()).toBeUndefined();
+    cluster.start(leader);
+    cluster.run(10_000, () => cluster.leader() !== undefined);
+    cluster.run(2000);
+    expect([...cluster.nodes.values()].map(({ machine }) => machine.items)).toEqual([['a'], ['a'], ['a']]);
+    checkTrace(cluster.events.map(({ event }) => event));
+  });
+
+  it('a vote that was the last record is forgotten; its term is not, and nobody else gets it', () => {
+    const cluster = new Cluster({ size: 3 });
+    cluster.fate = () => 0;
+    const ask = (from: string): void => cluster.replica('m1').step(from, encodeRaftMessage({ kind: 'vote', term: 9, lastIndex: 0, lastTerm: 0 }), cluster.now);
+    ask('m2');
+    cluster.run(100);
+    cluster.crash('m1', false);
+    damage(cluster, 'm1', 3);
+    cluster.start('m1');
+    expect(cluster.replica('m1').status()).toMatchObject({ term: 9, problem: expect.stringMatching(/does not vote/) });
+    ask('m3');
+    cluster.run(100);
+    const votes = cluster.events.filter(({ event }) => event.type === 'vote' && event['member'] === 'm1' && event['term'] === 9);
+    expect(votes.map(({ event }) => event['candidate'])).toEqual(['m2']);
   });
 
   it('that it has caught up outlives another crash', () => {

@@ -1,4 +1,4 @@
-import type { Mode } from '../../../src/group/modes.ts';
+import { MODES, type Mode } from '../../../src/group/modes.ts';
 
 /** Modes whose seeds are run. */
-export const GROUP_MODES: readonly Mode[] = ['raft', 'quorum'];
+export const GROUP_MODES: readonly Mode[] = MODES;

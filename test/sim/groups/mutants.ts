@@ -21,11 +21,6 @@ const RAFT: readonly GroupMutant[] = [
     patches: [{ file: 'group/raft/raft-replica.ts', find: 'if (isRead && request.isStale)', replace: 'if (isRead)' }],
   },
   {
-    name: 'reads of a leader that does not ask whether it still leads',
-    mode: 'raft',
-    patches: [{ file: 'group/raft/reads.ts', find: 'if (round > this.#replication.round) return false;', replace: 'if (round >= 0) return true;' }],
-  },
-  {
     name: 'no fsync of the log',
     mode: 'raft',
     patches: [{
@@ -141,5 +136,33 @@ const QUORUM: readonly GroupMutant[] = [
   },
 ];
 
+const VIEWS: readonly GroupMutant[] = [
+  {
+    name: 'unfenced primary: timeouts alone say who leads',
+    mode: 'primary-backup',
+    patches: [{ file: 'sim/group/engines.ts', find: "fence: 'view-service',", replace: "fence: 'none'," }],
+  },
+  {
+    name: 'primary answers before the operation is stable',
+    mode: 'primary-backup',
+    patches: [{ file: 'group/view/view-replica.ts', find: 'core.stabilize(this.#order.stableIndex(), now);', replace: 'core.stabilize(core.durableIndex, now);' }],
+  },
+  {
+    name: 'primary reads without asking whether it still leads',
+    mode: 'primary-backup',
+    patches: [{ file: 'group/view/view-replica.ts', find: "if (readsHere && this.#options.fence === 'none')", replace: 'if (readsHere)' }],
+  },
+  {
+    name: 'sequencer: answers before the operation is stable',
+    mode: 'sequencer',
+    patches: [{ file: 'group/view/view-replica.ts', find: 'core.stabilize(this.#order.stableIndex(), now);', replace: 'core.stabilize(core.durableIndex, now);' }],
+  },
+  {
+    name: 'active: delivered before the timestamp is agreed',
+    mode: 'active',
+    patches: [{ file: 'group/view/view-replica.ts', find: 'core.stabilize(this.#agreed.stableIndex(), now);', replace: 'core.stabilize(core.durableIndex, now);' }],
+  },
+];
+
 /** What the seeds have to find, without a test made for any of them. */
-export const GROUP_MUTANTS: readonly GroupMutant[] = [...RAFT, ...QUORUM];
+export const GROUP_MUTANTS: readonly GroupMutant[] = [...RAFT, ...QUORUM, ...VIEWS];

@@ -10,14 +10,12 @@ const SEEDS_PER_TEST = 25;
 
 /** What cannot happen in a mode. */
 function impossible(mode: Mode): ReadonlySet<GroupCoverageName> {
-  const { hasViews, isOrdered, canGrow, asks } = traitsOf(mode);
+  const { hasViews, isOrdered, canGrow } = traitsOf(mode);
   const names: GroupCoverageName[] = [];
   if (!isOrdered) names.push('failed cas', 'expired session', 'election', 'candidacy', 'leader crash', 'leader pause', 'false suspicion', 'fail-over', 'snapshot transfer');
   if (!hasViews) names.push('view change');
-  if (hasViews) names.push('candidacy');
   if (isOrdered) names.push('recovery');
   if (!canGrow) names.push('member added', 'member removed');
-  if (asks === 'all') names.push('leader crash');
   return new Set(names);
 }
 
