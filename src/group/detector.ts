@@ -30,6 +30,8 @@ interface Watched {
   deviationMs: Millis;
   /** Silence, in ticks: whoever was stopped himself has missed one tick only. */
   silentTicks: number;
+  /** What dead connections add to it, in ticks. */
+  lostTicks: number;
   isSuspected: boolean;
 }
 
@@ -56,7 +58,7 @@ export class TimeoutDetector implements Detector {
     for (const id of this.#watched.keys()) if (!wanted.has(id)) this.#watched.delete(id);
     for (const id of wanted) {
       if (this.#watched.has(id)) continue;
-      this.#watched.set(id, { heardMs: now, meanMs: this.#options.heartbeatMs, deviationMs: this.#options.heartbeatMs / 2, silentTicks: 0, isSuspected: false });
+      this.#watched.set(id, { heardMs: now, meanMs: this.#options.heartbeatMs, deviationMs: this.#options.heartbeatMs / 2, silentTicks: 0, lostTicks: 0, isSuspected: false });
     }
     if (this.#watched.size === 0) this.#nextTickMs = Infinity;
     else if (this.#nextTickMs === Infinity) this.#nextTickMs = now + this.#tickMs;
@@ -65,9 +67,11 @@ export class TimeoutDetector implements Detector {
   heard(peer: ReplicaId, now: Millis): void {
     const watched = this.#watched.get(peer);
     if (watched === undefined) return;
-    const sampleMs = now - watched.heardMs;
+    // No longer than what its ticks say: while we were stopped ourselves, nobody could be heard.
+    const sampleMs = Math.min(now - watched.heardMs, (watched.silentTicks + 1) * this.#tickMs);
     watched.heardMs = now;
     watched.silentTicks = 0;
+    watched.lostTicks = 0;
     // Many signs at once say nothing about silence.
     if (sampleMs >= this.#options.heartbeatMs / 2) {
       watched.deviationMs += GAIN * (Math.abs(sampleMs - watched.meanMs) - watched.deviationMs);
@@ -80,7 +84,7 @@ export class TimeoutDetector implements Detector {
 
   lost(peer: ReplicaId, _now: Millis): void {
     const watched = this.#watched.get(peer);
-    if (watched !== undefined) watched.silentTicks += LOSS_TICKS_SHARE * this.#limit(watched);
+    if (watched !== undefined) watched.lostTicks += LOSS_TICKS_SHARE * this.#limit(watched);
   }
 
   suspects(peer: ReplicaId): boolean {
@@ -96,7 +100,7 @@ export class TimeoutDetector implements Detector {
     this.#nextTickMs = now + this.#tickMs;
     for (const watched of this.#watched.values()) {
       watched.silentTicks++;
-      if (watched.silentTicks > this.#limit(watched)) watched.isSuspected = true;
+      if (watched.silentTicks + watched.lostTicks > this.#limit(watched)) watched.isSuspected = true;
     }
   }
 

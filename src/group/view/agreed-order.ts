@@ -25,8 +25,22 @@ interface Own {
 
 const MAX_REPORTED = 4096;
 const PENDING_OVERHEAD_BYTES = 64;
-/** Messages of one member that are delivered and may still come again. */
-const MAX_DELIVERED = 65_536;
+
+/** Numbers of one member's messages that are delivered. He counts them without gaps, so all but the latest are one number. */
+class Delivered {
+  /** All below are delivered. */
+  #next = 1;
+  readonly #ahead = new Set<number>();
+
+  add(number: number): void {
+    this.#ahead.add(number);
+    while (this.#ahead.delete(this.#next)) this.#next++;
+  }
+
+  has(number: number): boolean {
+    return number < this.#next || this.#ahead.has(number);
+  }
+}
 
 /**
  * The order that all agree on (ABCAST of ISIS; Birman & Joseph 1987): whoever begins a message sends it to all; each says which stamp it
@@ -41,8 +55,8 @@ export class AgreedOrder {
   #pending = new Map<string, Pending>();
   #pendingBytes = 0;
   readonly #own = new Map<string, Own>();
-  /** Delivered in this view: what comes again is not taken for new. */
-  readonly #delivered = new Set<string>();
+  /** Delivered in this view, by the seat of who began them: what comes again is not taken for new. */
+  readonly #delivered = new Map<number, Delivered>();
   /** Of each other member: its log on disk ends there, in this view. */
   readonly #acknowledged = new Map<ReplicaId, number>();
   #announced = 0;
@@ -70,12 +84,18 @@ export class AgreedOrder {
   /** A view begins to work. */
   begin(clock: number): void {
     this.#clock = Math.max(this.#clock, clock);
-    this.#pending.clear();
-    this.#pendingBytes = 0;
-    this.#own.clear();
+    this.forget();
+    this.#nextNumber = 1;
     this.#delivered.clear();
     this.#acknowledged.clear();
     this.#announced = 0;
+  }
+
+  /** What is not delivered is the others' business: either all have it from here, or this member is outside. */
+  forget(): void {
+    this.#pending.clear();
+    this.#pendingBytes = 0;
+    this.#own.clear();
   }
 
   /** Begins a message; false: there is no room. */
@@ -96,7 +116,8 @@ export class AgreedOrder {
   submitted(from: ReplicaId, { id, bytes }: ViewMessage & { readonly kind: 'submit' }): void {
     const key = keyOf(id);
     const core = this.#core;
-    if (this.#delivered.has(key)) return;
+    // A number of another view's, or of nobody, would never become final and hold up all others.
+    if (id.view !== core.view.number || core.view.members[id.seat]?.id !== from || this.#delivered.get(id.seat)?.has(id.number) === true) return;
     const known = this.#pending.get(key);
     const stamp = known?.stamp ?? this.#receive(id, bytes.slice());
     if (known?.isFinal !== true) core.send(from, { kind: 'propose', view: core.view.number, id, stamp });
@@ -136,14 +157,12 @@ export class AgreedOrder {
   deliver(now: Millis): void {
     const core = this.#core;
     for (let first = this.#first(); first?.isFinal === true; first = this.#first()) {
-      const key = keyOf(first.id);
-      this.#pending.delete(key);
+      const { seat, number } = first.id;
+      this.#pending.delete(keyOf(first.id));
       this.#pendingBytes -= first.bytes.length;
-      if (this.#delivered.size >= MAX_DELIVERED) {
-        const [oldest] = this.#delivered;
-        this.#delivered.delete(oldest!);
-      }
-      this.#delivered.add(key);
+      const delivered = this.#delivered.get(seat) ?? new Delivered();
+      this.#delivered.set(seat, delivered);
+      delivered.add(number);
       core.append([{ index: core.log.lastIndex + 1, term: core.view.number, bytes: first.bytes }], now);
     }
     if (core.log.lastIndex > this.#announced) {

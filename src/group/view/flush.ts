@@ -31,6 +31,8 @@ export class Flush {
   /** Whose log is the longest. */
   #best: ReplicaId | undefined;
   #flushIndex = 0;
+  /** The leader's first round in the view: whoever has heard it knows what the view begins with. */
+  #firstRound = 0;
 
   constructor(core: ViewCore, order: LeaderOrder, agreed: AgreedOrder | undefined, imposes: boolean) {
     this.#imposes = imposes;
@@ -45,6 +47,7 @@ export class Flush {
     const { log } = core;
     this.#reports.clear();
     this.#order.end();
+    if (!core.isMember) this.#agreed?.forget();
     // What was pending in the view before the last is told again, if no view has worked since.
     this.#own = { lastIndex: log.lastIndex, lastTerm: log.lastTerm, clock: this.#agreed?.clock ?? 0, pending: this.#agreed?.pending(MAX_REPORT_BYTES) ?? [] };
     this.#phase = core.isLeader ? 'collecting' : 'none';
@@ -76,7 +79,7 @@ export class Flush {
     const prevTerm = log.termAt(first - 1);
     if (prevTerm === undefined) return;
     core.send(from, {
-      kind: 'suffix', view: core.view.number, prevIndex: first - 1, prevTerm, stableIndex: core.stableIndex, round: 0, entries: log.slice(first, MAX_SUFFIX_BYTES),
+      kind: 'suffix', view: core.view.number, prevIndex: first - 1, prevTerm, stableIndex: core.stableIndex, lastIndex: log.lastIndex, round: 0, entries: log.slice(first, MAX_SUFFIX_BYTES),
     });
   }
 
@@ -98,6 +101,8 @@ export class Flush {
   advance(): void {
     const core = this.#core;
     if (this.#phase !== 'spreading' || core.durableIndex < this.#flushIndex || !this.#order.hasReached(this.#flushIndex)) return;
+    // A report alone is not enough: a newcomer has to know, on its disk, that it lacks nothing, before anybody counts on it.
+    if (!this.#order.isHeard(this.#firstRound)) return;
     this.#phase = 'none';
     this.#run(this.#clock());
     if (this.#agreed !== undefined) this.#order.release();
@@ -133,6 +138,7 @@ export class Flush {
     this.#flushIndex = core.log.lastIndex;
     this.#order.begin(this.#reports);
     this.#order.broadcast();
+    this.#firstRound = this.#order.round;
     this.advance();
   }
 

@@ -9,6 +9,8 @@ import type { ViewMessage } from './view-message.ts';
 export class Following {
   readonly #core: ViewCore;
   #incoming: SnapshotAssembly | undefined;
+  /** What was acknowledged last. */
+  #acknowledged = { view: 0, index: 0, round: 0 };
   /** The last snapshot that was taken over. */
   #adopted: { readonly view: number; readonly transfer: number } | undefined;
 
@@ -17,7 +19,8 @@ export class Following {
   }
 
   /** Entries in the leader's order. They are acknowledged when they are on disk, since messages wait for that. */
-  order(from: ReplicaId, { prevIndex, prevTerm, stableIndex, round, entries }: ViewMessage & { readonly kind: 'order' }, now: Millis): void {
+  order(from: ReplicaId, message: ViewMessage & { readonly kind: 'order' }, now: Millis): void {
+    const { prevIndex, prevTerm, stableIndex, lastIndex, round, entries } = message;
     const core = this.#core;
     const { log } = core;
     const term = log.termAt(prevIndex);
@@ -26,11 +29,19 @@ export class Following {
       // The message's buffer is not ours to keep.
       core.append(fresh.map((entry) => ({ index: entry.index, term: entry.term, bytes: entry.bytes.slice() })), now);
       core.toldStable(Math.min(stableIndex, prevIndex + entries.length));
+      // A leader sends nothing in its order before its own log holds all that the view begins with.
+      if (log.lastIndex >= lastIndex) core.complete();
     } else if (term !== undefined) {
       core.counters.strange++;
       return;
     }
-    core.send(from, { kind: 'ack', view: core.view.number, index: log.lastIndex, round });
+    const { number: view } = core.view;
+    const { lastIndex: index } = log;
+    const { view: toldView, index: toldIndex, round: toldRound } = this.#acknowledged;
+    // It only said what is stable: nothing to answer. Should the acknowledgement have been lost, a new round asks for it.
+    if (entries.length === 0 && view === toldView && index === toldIndex && round === toldRound) return;
+    this.#acknowledged = { view, index, round };
+    core.send(from, { kind: 'ack', view, index, round });
   }
 
   chunk(from: ReplicaId, message: ViewMessage & { readonly kind: 'chunk' }, now: Millis): void {

@@ -12,6 +12,9 @@ const MAX_ORDER_BYTES = 64 * 1024;
 /** Entries that a guest may lag behind and still be let in: under load there are always some on the way. */
 const READY_LAG = 64;
 
+/** Retries through which a guest may be silent. One who lives asks again. */
+const MAX_SILENT_RETRIES = 25;
+
 /** What the leader knows of one member, or of one who wants to become one. */
 interface Follower {
   readonly peer: Peer;
@@ -22,6 +25,10 @@ interface Follower {
   round: number;
   /** What it had at the last retry: nothing has come through since. */
   matchAtRetry: number;
+  /** Retries since it was heard. */
+  silentRetries: number;
+  /** What it was told is stable. */
+  told: number;
   sending: SnapshotSending | undefined;
 }
 
@@ -77,9 +84,10 @@ export class LeaderOrder {
     this.pump();
   }
 
-  /** Guests who have nearly all that is stable: the flush that begins their view brings them the rest. */
+  /** Guests who answer and have nearly all that is stable: the flush that begins their view brings them the rest. */
   readyGuests(): Peer[] {
-    return [...this.#guests.values()].filter(({ match, sending }) => sending === undefined && match + READY_LAG >= this.#core.stableIndex).map(({ peer }) => peer);
+    const { stableIndex } = this.#core;
+    return [...this.#guests.values()].filter(({ match, round, sending }) => sending === undefined && round > 0 && match + READY_LAG >= stableIndex).map(({ peer }) => peer);
   }
 
   order(request: Request, now: Millis): void {
@@ -97,6 +105,12 @@ export class LeaderOrder {
     for (const follower of this.#all()) this.#send(follower, false);
   }
 
+  /** Sends what there is to send, and says what has become stable. */
+  announce(): void {
+    for (const follower of this.#followers.values()) this.#send(follower, follower.told < this.#core.stableIndex);
+    for (const guest of this.#guests.values()) this.#send(guest, false);
+  }
+
   /** Says something to everybody, and begins a new round. */
   broadcast(): void {
     this.#round++;
@@ -105,6 +119,7 @@ export class LeaderOrder {
 
   /** What was not acknowledged since the last call is sent again. */
   retry(): void {
+    for (const [id, guest] of this.#guests) if (++guest.silentRetries > MAX_SILENT_RETRIES) this.#dismiss(id, guest);
     for (const follower of this.#all()) {
       if (follower.sending !== undefined) {
         if (!follower.sending.resend()) this.#sendSnapshot(follower);
@@ -120,6 +135,7 @@ export class LeaderOrder {
   acknowledged(from: ReplicaId, { index, round }: ViewMessage & { readonly kind: 'ack' }): void {
     const follower = this.#followers.get(from) ?? this.#guests.get(from);
     if (follower === undefined || index > this.#core.log.lastIndex) return;
+    follower.silentRetries = 0;
     follower.round = Math.max(follower.round, round);
     follower.match = Math.max(follower.match, index);
     follower.next = Math.max(follower.next, follower.match + 1);
@@ -130,6 +146,7 @@ export class LeaderOrder {
     const follower = this.#followers.get(from) ?? this.#guests.get(from);
     const sending = follower?.sending;
     if (follower === undefined || sending?.transfer !== transfer) return;
+    follower.silentRetries = 0;
     if (!isComplete) {
       sending.received(transfer, received);
       return;
@@ -165,6 +182,12 @@ export class LeaderOrder {
     return oldest;
   }
 
+  /** It holds up what could be forgotten. */
+  #dismiss(id: ReplicaId, guest: Follower): void {
+    guest.sending?.end();
+    this.#guests.delete(id);
+  }
+
   *#all(): Iterable<Follower> {
     yield* this.#followers.values();
     yield* this.#guests.values();
@@ -172,7 +195,7 @@ export class LeaderOrder {
 
   #meet(peer: Peer, lastIndex: number, lastTerm: number): Follower {
     const { log } = this.#core;
-    const follower: Follower = { peer, match: lastIndex, next: lastIndex + 1, round: 0, matchAtRetry: -1, sending: undefined };
+    const follower: Follower = { peer, match: lastIndex, next: lastIndex + 1, round: 0, matchAtRetry: -1, silentRetries: 0, told: 0, sending: undefined };
     if (log.termAt(lastIndex) === lastTerm) return follower;
     follower.match = 0;
     this.#sendSnapshot(follower);
@@ -204,7 +227,9 @@ export class LeaderOrder {
       return 0;
     }
     const entries = maxBytes === 0 ? [] : core.log.slice(follower.next, maxBytes);
-    core.send(follower.peer.id, { kind: 'order', view: core.view.number, prevIndex, prevTerm, stableIndex: core.stableIndex, round: this.#round, entries });
+    const { stableIndex } = core;
+    follower.told = Math.min(stableIndex, prevIndex + entries.length);
+    core.send(follower.peer.id, { kind: 'order', view: core.view.number, prevIndex, prevTerm, stableIndex, lastIndex: core.log.lastIndex, round: this.#round, entries });
     return entries.length;
   }
 

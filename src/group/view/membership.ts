@@ -201,11 +201,12 @@ export class Membership {
       if (bootstrap.some(({ id }) => id === self.id) && !this.#isReturning) this.#propose(nextView(view, bootstrap), now);
       return;
     }
+    if (!this.#hasSettledIn && isIn(view, self.id) && core.storage.isSuspect) {
+      // Whatever view its disk speaks of: that it had been in this one may be what was lost.
+      core.problem = 'its disk may have lost its end, and its view counts on it: another member has to go on without it';
+      return;
+    }
     if (!this.#hasSettledIn && this.#isReturning && isIn(view, self.id) && view.number === core.view.number) {
-      if (core.storage.isSuspect) {
-        core.problem = 'its disk may have lost its end, and its view counts on it: another member has to go on without it';
-        return;
-      }
       // What it said in this view and has forgotten must not count: the view begins anew.
       this.#propose(nextView(view, view.members), now);
       return;

@@ -56,8 +56,8 @@ export class ViewCore {
   readonly #sink: Sink | undefined;
   readonly #answers: (core: ViewCore) => boolean;
   #view: View = NO_VIEW;
-  /** The last view that has worked with this member in it. */
-  #workedIn = 0;
+  /** The last view of which this member's log holds everything that it begins with. */
+  #completeIn = 0;
   /** What the leader says is stable; applied as far as it is on this disk, too. */
   #toldStable = 0;
   #stableIndex: number;
@@ -91,7 +91,7 @@ export class ViewCore {
     if (state === undefined) return;
     const reader = new ByteReader(state);
     this.#view = readView(reader);
-    this.#workedIn = reader.u53();
+    this.#completeIn = reader.u53();
     assert(reader.end(), 'the state on disk has a right CRC and makes no sense');
   }
 
@@ -146,18 +146,24 @@ export class ViewCore {
   }
 
   /**
-   * This member has everything that was ever stable: it has been in the group without interruption since a view worked with it, or since
-   * there is a group. Whoever has not must not go on without the others, though the view names him.
+   * This member has everything that was ever stable: it has been in the group without interruption since it had all that a view begins with,
+   * or since there is a group. Whoever has not must not go on without the others, though the view names him.
    */
   get isEntitled(): boolean {
     const since = this.#view.members.find(({ id }) => id === this.self.id)?.since;
-    return since !== undefined && (since === 1 || this.#workedIn >= since);
+    return since !== undefined && (since === 1 || this.#completeIn >= since);
   }
 
   /** Everybody in the view has the log that it begins with. */
   begin(): void {
     this.isRunning = true;
-    this.#workedIn = this.#view.number;
+    this.complete();
+  }
+
+  /** The log reaches at least to where the view begins. On disk before it is acknowledged: from then on this member may be the last. */
+  complete(): void {
+    if (!this.isMember || this.#completeIn === this.#view.number) return;
+    this.#completeIn = this.#view.number;
     this.#saveState();
   }
 
@@ -295,7 +301,7 @@ export class ViewCore {
   }
 
   #saveState(): void {
-    this.storage.saveState(writeView(new ByteWriter(), this.#view).u53(this.#workedIn).finish());
+    this.storage.saveState(writeView(new ByteWriter(), this.#view).u53(this.#completeIn).finish());
   }
 
   #become(role: Role, now: Millis): void {

@@ -28,6 +28,8 @@ interface Entries {
   readonly prevIndex: number;
   readonly prevTerm: number;
   readonly stableIndex: number;
+  /** Where the sender's log ends. */
+  readonly lastIndex: number;
   readonly round: number;
   readonly entries: readonly StoredEntry[];
 }
@@ -85,7 +87,7 @@ export function encodeViewMessage(message: ViewMessage): Uint8Array {
       break;
     case 'suffix':
     case 'order':
-      writer.u53(message.prevIndex).u53(message.prevTerm).u53(message.stableIndex).u53(message.round).u16(message.entries.length);
+      writer.u53(message.prevIndex).u53(message.prevTerm).u53(message.stableIndex).u53(message.lastIndex).u53(message.round).u16(message.entries.length);
       for (const { term, bytes } of message.entries) writer.u53(term).u32(bytes.length).raw(bytes);
       break;
     case 'ack':
@@ -138,8 +140,8 @@ function read(kind: ViewMessage['kind'], view: number, reader: ByteReader): View
       return { kind, view, from: reader.u53() };
     case 'suffix':
     case 'order': {
-      const [prevIndex, prevTerm, stableIndex, round] = [reader.u53(), reader.u53(), reader.u53(), reader.u53()];
-      return { kind, view, prevIndex, prevTerm, stableIndex, round, entries: readEntries(prevIndex, reader) };
+      const [prevIndex, prevTerm, stableIndex, lastIndex, round] = [reader.u53(), reader.u53(), reader.u53(), reader.u53(), reader.u53()];
+      return { kind, view, prevIndex, prevTerm, stableIndex, lastIndex, round, entries: readEntries(prevIndex, reader) };
     }
     case 'ack':
       return { kind, view, index: reader.u53(), round: reader.u53() };

@@ -13,6 +13,7 @@ import { Flush } from './flush.ts';
 import { Following } from './following.ts';
 import { LeaderOrder } from './leader-order.ts';
 import { Membership } from './membership.ts';
+import { RequestLedger } from './request-ledger.ts';
 import { DEFAULT_VIEW_CONFIG, type ViewConfig } from './view-config.ts';
 import { ViewCore } from './view-core.ts';
 import { decodeViewMessage, type ViewMessage } from './view-message.ts';
@@ -37,9 +38,6 @@ export interface ViewOptions {
   readonly now: Millis;
 }
 
-/** Requests whose order a backup waits for, before it asks the leader itself. */
-const MAX_WATCHED = 1024;
-
 /**
  * view: groups whose members agree on who they are (view synchrony: Birman & Joseph 1987; primary copy: Alsberg & Day 1976, Oki & Liskov
  * 1988). One engine, three modes. In each view all members have the same log; a place in it is *stable* when it is on the disk of
@@ -60,8 +58,7 @@ export class ViewReplica implements Replica {
   readonly #membership: Membership;
   /** Reads of the primary that wait until everybody has heard it. */
   #reads: { readonly request: Request; readonly round: number }[] = [];
-  /** Requests that came from clients and are not ordered yet, as far as this member knows. */
-  readonly #watched = new Map<string, { readonly request: Request; sinceMs: Millis }>();
+  readonly #requests: RequestLedger;
   #heartbeatDueMs: Millis;
   #retryDueMs: Millis;
   #now: Millis;
@@ -78,6 +75,7 @@ export class ViewReplica implements Replica {
     this.#order = new LeaderOrder(this.#core, options.random.uint32());
     this.#agreed = mode === 'active' ? new AgreedOrder(this.#core) : undefined;
     this.#following = new Following(this.#core);
+    this.#requests = new RequestLedger(config.retryMs);
     this.#flush = new Flush(this.#core, this.#order, this.#agreed, options.fence === 'none');
     this.#membership = new Membership({ ...options, core: this.#core, order: this.#order, onView: (at) => this.#viewChanged(at) });
     this.#heartbeatDueMs = now + config.heartbeatMs;
@@ -109,7 +107,7 @@ export class ViewReplica implements Replica {
     if (this.#agreed !== undefined) return this.#proposeAgreed(request);
     if (core.isLeader) return this.#lead(request, isRead);
     if (this.#options.mode === 'primary-backup') return core.refuse(request, 'not-leader', core.leader!.address);
-    this.#watch(request);
+    this.#requests.watch(request, now);
   }
 
   peers(): readonly Peer[] {
@@ -212,7 +210,7 @@ export class ViewReplica implements Replica {
         if (core.isLeader) this.#order.received(from, message);
         return;
       case 'forward':
-        return this.#forwarded(message, now);
+        return this.#forwarded(message);
       case 'join':
         return this.#membership.join(from, message);
       default:
@@ -233,23 +231,31 @@ export class ViewReplica implements Replica {
     const { config } = core;
     const readsHere = isRead && this.#options.mode === 'primary-backup';
     if (readsHere && this.#options.fence === 'none') return core.reply(request, core.service.query(request));
-    if (readsHere ? this.#reads.length >= config.maxPendingReads : core.log.lastIndex - core.stableIndex >= config.maxUnstable) {
+    if (readsHere ? this.#reads.length >= config.maxPendingReads : !this.#begin(request)) {
       core.counters.busy++;
       return core.refuse(request, 'busy');
     }
-    if (readsHere) {
-      core.counters.reads++;
-      this.#reads.push({ request, round: this.#order.round + 1 });
-    } else {
-      this.#order.order(request, this.#now);
-    }
+    if (!readsHere) return;
+    core.counters.reads++;
+    this.#reads.push({ request, round: this.#order.round + 1 });
+  }
+
+  /** Gives a request its place, or begins to, unless that is done already. False: there is no room. */
+  #begin(request: Request): boolean {
+    const core = this.#core;
+    if (this.#requests.isUnderWay(request)) return true;
+    if (core.log.lastIndex - core.stableIndex >= core.config.maxUnstable) return false;
+    if (this.#agreed === undefined) this.#order.order(request, this.#now);
+    else if (!this.#agreed.submit(request)) return false;
+    this.#requests.begun(request);
+    return true;
   }
 
   /** The client's own member begins its messages; the others look after it. */
   #proposeAgreed(request: Request): void {
     const core = this.#core;
-    if (this.#homeOf(request) !== core.self.id) return this.#watch(request);
-    if (this.#agreed!.submit(request)) return;
+    if (this.#homeOf(request) !== core.self.id) return this.#requests.watch(request, this.#now);
+    if (this.#begin(request)) return;
     core.counters.busy++;
     core.refuse(request, 'busy');
   }
@@ -262,33 +268,24 @@ export class ViewReplica implements Replica {
     return members[hash % members.length]!.id;
   }
 
-  /** Another is to order this; if nothing comes of it, it is told. */
-  #watch(request: Request): void {
-    if (this.#watched.size >= MAX_WATCHED) return;
-    this.#watched.set(`${request.clientId} ${request.serial}`, { request, sinceMs: this.#now });
-  }
-
   #forward(now: Millis): void {
     const core = this.#core;
     if (!core.isRunning) return;
-    for (const [key, watched] of this.#watched) {
-      if (now - watched.sinceMs < core.config.retryMs) continue;
-      // Once: the client asks again.
-      this.#watched.delete(key);
-      const to = this.#agreed === undefined ? core.leader?.id : this.#homeOf(watched.request);
+    for (const request of this.#requests.takeOverdue(now)) {
+      const to = this.#agreed === undefined ? core.leader?.id : this.#homeOf(request);
       if (to === undefined) continue;
       core.counters.forwarded++;
-      if (to === core.self.id) this.propose(watched.request, now);
-      else core.send(to, { kind: 'forward', view: core.view.number, bytes: encodeCommand({ kind: 'request', request: watched.request }) });
+      if (to === core.self.id) this.propose(request, now);
+      else core.send(to, { kind: 'forward', view: core.view.number, bytes: encodeCommand({ kind: 'request', request }) });
     }
   }
 
-  #forwarded({ bytes }: ViewMessage & { readonly kind: 'forward' }, now: Millis): void {
+  #forwarded({ bytes }: ViewMessage & { readonly kind: 'forward' }): void {
     const command = decodeCommand(bytes.slice());
     const core = this.#core;
     if (command?.kind !== 'request' || !core.isRunning || !core.isMember) return;
-    if (this.#agreed !== undefined) this.#agreed.submit(command.request);
-    else if (core.isLeader) this.#order.order(command.request, now);
+    if ((this.#agreed === undefined && !core.isLeader) || this.#requests.isRecent(command.request, this.#now)) return;
+    if (!this.#begin(command.request)) core.counters.busy++;
   }
 
   /** What has become possible: deliveries, stability, answers. */
@@ -307,10 +304,11 @@ export class ViewReplica implements Replica {
     if (core.isLeader) {
       const last = this.#reads.at(-1);
       if (last !== undefined && last.round > this.#order.round) this.#order.broadcast();
+      else if (this.#options.mode === 'sequencer') this.#order.announce();
       else this.#order.pump();
       this.#settleReads();
     }
-    for (const { clientId, serial } of core.peekCommitted()) this.#watched.delete(`${clientId} ${serial}`);
+    for (const committed of core.peekCommitted()) this.#requests.applied(committed, now);
   }
 
   #settleReads(): void {
@@ -334,7 +332,7 @@ export class ViewReplica implements Replica {
   #viewChanged(now: Millis): void {
     for (const { request } of this.#reads) this.#core.refuse(request, 'unavailable', 'a view is beginning');
     this.#reads = [];
-    this.#watched.clear();
+    this.#requests.clear();
     this.#flush.begin(now);
   }
 

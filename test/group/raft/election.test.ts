@@ -56,6 +56,20 @@ describe('elections', () => {
     expect(terms(cluster)).toEqual([1, 1, 1]);
   });
 
+  it('whoever hears a leader gives no voice to one that does not, and its term is not taken over (Ongaro 2014, section 4.2.3)', () => {
+    const cluster = new Cluster({ size: 3 });
+    const leader = cluster.elect();
+    const [follower, deaf] = ['m1', 'm2', 'm3'].filter((id) => id !== leader) as [string, string];
+    // Its log is as good as theirs, and everything that it says is heard.
+    cluster.fate = ({ from, to }) => (from === leader && to === deaf ? 0 : 1);
+    cluster.run(20_000);
+    expect(cluster.replica(deaf).status().counters['preVotes']).toBeGreaterThan(3);
+    expect([cluster.leader(), ...terms(cluster)]).toEqual([leader, 1, 1, 1]);
+    for (const id of [leader, follower]) cluster.replica(id).step(deaf, encodeRaftMessage({ kind: 'vote', term: 50, lastIndex: 100, lastTerm: 1 }), cluster.now);
+    cluster.run(1000);
+    expect([cluster.leader(), ...terms(cluster)]).toEqual([leader, 1, 1, 1]);
+  });
+
   it('a leader that is cut off steps down in two election timeouts (check of the quorum)', () => {
     const cluster = new Cluster({ size: 3 });
     const leader = cluster.elect();

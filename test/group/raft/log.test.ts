@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 
+import { ByteWriter } from '../../../src/group/byte-codec.ts';
+import { writeMembership } from '../../../src/group/raft/membership.ts';
 import { encodeRaftMessage } from '../../../src/group/raft/raft-message.ts';
 import { encodeCommand } from '../../../src/group/raft/raft-entry.ts';
-import { Cluster } from './cluster.ts';
+import { Service } from '../../../src/group/service.ts';
+import { ListMachine } from '../list-machine.ts';
+import { Cluster, peer } from './cluster.ts';
 import { checkTrace } from './invariants.ts';
 
 const NO_OP = encodeCommand({ kind: 'no-op' });
@@ -140,6 +144,41 @@ describe('the replicated log', () => {
     checkTrace(cluster.events.map(({ event }) => event));
   });
 
+  it('a snapshot that ends inside the log leaves what follows (section 7)', () => {
+    const cluster = new Cluster({ size: 3 });
+    cluster.fate = () => 0;
+    const service = new Service(new ListMachine());
+    for (let index = 1; index <= 4; index++) service.skip(index);
+    const meta = new ByteWriter();
+    writeMembership(meta, [1, 2, 3].map((i) => ({ ...peer(i), isVoter: true })));
+    const at = (message: Parameters<typeof encodeRaftMessage>[0]): void => cluster.replica('m1').step('m2', encodeRaftMessage(message), cluster.now);
+    const entries = [1, 2, 3, 4, 5, 6].map((index) => ({ index, term: 3, bytes: NO_OP }));
+    at({ kind: 'append', term: 3, prevIndex: 0, prevTerm: 0, commitIndex: 2, round: 1, lastIndex: 6, life: 0, entries });
+    cluster.run(20);
+    const chunks = [...service.snapshot()];
+    chunks.forEach((bytes, number) => {
+      at({ kind: 'chunk', term: 3, transfer: 1, number, isLast: number === chunks.length - 1, index: 4, lastTerm: 3, meta: meta.finish(), bytes });
+    });
+    expect(cluster.replica('m1').status()).toMatchObject({ commitIndex: 4, lastIndex: 6 });
+    cluster.run(20);
+    cluster.crash('m1');
+    cluster.start('m1');
+    expect(cluster.replica('m1').status()).toMatchObject({ commitIndex: 4, lastIndex: 6 });
+    checkTrace(cluster.events.map(({ event }) => event).filter(({ type }) => type !== 'snapshot'));
+  });
+
+  it('a snapshot whose members cannot be read is not taken', () => {
+    const cluster = new Cluster({ size: 3 });
+    cluster.fate = () => 0;
+    const chunks = [...new Service(new ListMachine()).snapshot()];
+    chunks.forEach((bytes, number) => {
+      cluster.replica('m1').step('m2', encodeRaftMessage({
+        kind: 'chunk', term: 3, transfer: 1, number, isLast: number === chunks.length - 1, index: 4, lastTerm: 3, meta: Uint8Array.of(1, 0, 9), bytes,
+      }), cluster.now);
+    });
+    expect(cluster.replica('m1').status()).toMatchObject({ role: 'failed', problem: expect.stringMatching(/cannot be used: the members/) });
+  });
+
   it('a slow follower costs the leader no more than its window', () => {
     const cluster = new Cluster({ size: 3, config: { maxInflightBytes: 4096 } });
     const client = cluster.open();
@@ -254,6 +293,27 @@ describe('reads', () => {
     expect(answers(cluster, client, 2)).toEqual(['not-leader']);
   });
 
+  it.each([0, 30, 60, 90, 120, 150])('it does not take what was said before the read for an answer (cut off %i ms later)', (afterMs) => {
+    const cluster = new Cluster({ size: 3 });
+    const client = cluster.open();
+    const old = cluster.leader()!;
+    cluster.run(1000 + afterMs);
+    cluster.fate = ({ from, to }) => ((from === old) === (to === old) ? 1 : 0);
+    cluster.propose(old, { clientId: client, serial: 1, text: '?' });
+    cluster.run(800);
+    expect(answers(cluster, client, 1)).toEqual([]);
+  });
+
+  it('more than may wait are told so', () => {
+    const cluster = new Cluster({ size: 3, config: { maxPendingReads: 10 } });
+    const client = cluster.open();
+    const leader = cluster.leader()!;
+    cluster.fate = () => 0;
+    for (let serial = 1; serial <= 15; serial++) cluster.propose(leader, { clientId: client, serial, text: '?' });
+    cluster.run(10);
+    expect(cluster.replies.filter(({ reply }) => reply.status === 'busy').map(({ serial }) => serial)).toEqual([11, 12, 13, 14, 15]);
+  });
+
   it('many that wait share one round', () => {
     const cluster = new Cluster({ size: 3 });
     const client = cluster.open();
@@ -278,9 +338,12 @@ describe('reads', () => {
     cluster.crash(cluster.leader()!);
     cluster.run(10_000, () => cluster.leader() !== undefined);
     const next = cluster.leader()!;
-    // Elected, and its no-op is not committed yet.
+    // It is confirmed all the time, but nobody gets its no-op.
+    cluster.fate = (_flight, message) => (message?.kind === 'append' && message.entries.length > 0 ? 0 : 1);
     cluster.propose(next, { clientId: client, serial: 2, text: '?' });
-    expect(answers(cluster, client, 2)).toEqual([]);
+    cluster.run(700);
+    expect([cluster.leader(), answers(cluster, client, 2)]).toEqual([next, []]);
+    cluster.fate = () => 1;
     cluster.run(500);
     expect(new TextDecoder().decode(cluster.replies.at(-1)!.reply.body)).toBe('a');
   });

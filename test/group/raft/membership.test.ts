@@ -133,6 +133,19 @@ describe('members come and go', () => {
     expect([leader, follower.replica!].map((replica) => replica.status().counters['refusedChanges'])).toEqual([1, 1]);
   });
 
+  it('none while a new leader does not know what is committed', () => {
+    const cluster = new Cluster({ size: 3, joiners: 1 });
+    cluster.crash(cluster.elect());
+    cluster.run(10_000, () => cluster.leader() !== undefined);
+    const leader = cluster.replica(cluster.leader()!);
+    cluster.fate = (_flight, message) => (message?.kind === 'append' && message.entries.length > 0 ? 0 : 1);
+    cluster.run(300);
+    expect(leader.addMember(peer(4), cluster.now)).toMatch(/leader is new/);
+    cluster.fate = () => 1;
+    cluster.run(300);
+    expect(leader.addMember(peer(4), cluster.now)).toBeUndefined();
+  });
+
   it('a change that was not committed is undone with its entry', () => {
     const cluster = new Cluster({ size: 3, joiners: 1 });
     cluster.elect();

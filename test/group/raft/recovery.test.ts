@@ -72,25 +72,33 @@ describe('a group that was killed', () => {
 });
 
 describe('snapshots of its own', () => {
-  it('are as far apart as the state is large, also after a restart', () => {
-    const { cluster, client } = filled(400);
-    let serial = 400;
-    const taken = (writes: number): number => {
-      const leader = cluster.leader()!;
-      const before = cluster.replica(leader).status().counters['snapshotsTaken']!;
-      for (let i = 0; i < writes; i++) {
+  it.each([false, true])('are as far apart as the state is large (after a restart: %s)', (restarts) => {
+    const cluster = new Cluster({ size: 1, config: { snapshotBytes: 3000, keptEntries: 5 } });
+    const client = cluster.open();
+    let serial = 0;
+    const write = (count: number): void => {
+      for (let i = 0; i < count; i++) {
         serial++;
-        cluster.propose(leader, { clientId: client, serial, acknowledged: serial - 1, text: `+${'x'.repeat(300)}` });
-        cluster.run(30);
+        cluster.propose('m1', { clientId: client, serial, acknowledged: serial - 1, text: `+${'x'.repeat(300)}` });
+        cluster.run(10);
       }
-      return cluster.replica(leader).status().counters['snapshotsTaken']! - before;
     };
-    // The state grows to far more than the threshold of 3,000 bytes.
-    taken(100);
-    for (const id of ['m1', 'm2', 'm3']) cluster.crash(id);
-    for (const id of ['m1', 'm2', 'm3']) cluster.start(id);
-    cluster.elect();
-    expect(taken(60)).toBeLessThanOrEqual(1);
+    const taken = (): number => cluster.replica('m1').status().counters['snapshotsTaken']!;
+    // The state grows to 20 times the threshold, and then until a snapshot has just been taken.
+    write(200);
+    for (const before = taken(); taken() === before; ) write(1);
+    write(2);
+    if (restarts) {
+      cluster.crash('m1');
+      cluster.start('m1');
+      cluster.elect();
+    }
+    const before = taken();
+    // Three times the threshold, and far less than the state.
+    write(30);
+    expect(taken()).toBe(before);
+    write(500);
+    expect(taken()).toBeGreaterThan(before);
   });
 });
 

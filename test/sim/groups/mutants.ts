@@ -43,11 +43,6 @@ const RAFT: readonly GroupMutant[] = [
     ],
   },
   {
-    name: 'vote forgotten over a restart',
-    mode: 'raft',
-    patches: [{ file: 'group/raft/raft-core.ts', find: 'this.#votedFor = reader.text(0xffff);', replace: 'reader.text(0xffff);' }],
-  },
-  {
     name: 'duplicate votes counted',
     mode: 'raft',
     patches: [

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+
+import { LOG } from '../../../src/group/disk-storage.ts';
+import { readRecords } from '../../../src/group/record-file.ts';
+import type { ViewMode } from '../../../src/group/view/view-replica.ts';
+import { Cluster } from './cluster.ts';
+
+const MODES: readonly ViewMode[] = ['primary-backup', 'sequencer', 'active'];
+
+function write(cluster: Cluster, clientId: string, serial: number): void {
+  cluster.call({ clientId, serial, acknowledged: serial - 1, text: `+${serial}` });
+}
+
+/** The last `count` records of a member's log can no longer be read. The member is down. */
+function damageEnd(cluster: Cluster, id: string, count: number): void {
+  const { disk } = cluster.node(id);
+  const bytes = disk.read(LOG.file)!;
+  const { offset } = readRecords(LOG.file, bytes).records.at(-count)!;
+  disk.run([{ kind: 'write', file: LOG.file, offset, bytes: bytes.slice(offset).fill(0x5a) }, { kind: 'sync', file: LOG.file }]);
+}
+
+function recordsSince(cluster: Cluster, id: string, before: number): number {
+  return records(cluster, id) - before;
+}
+
+function records(cluster: Cluster, id: string): number {
+  return readRecords(LOG.file, cluster.node(id).disk.read(LOG.file)!).records.length;
+}
+
+describe.each(MODES)('%s: disks', (mode) => {
+  it('a disk that has lost its end, in the view that it knows: it counts for nothing, and is let in again', () => {
+    const cluster = new Cluster({ mode, size: 3 });
+    const client = cluster.open();
+    for (let serial = 1; serial <= 5; serial++) write(cluster, client, serial);
+    cluster.run(500);
+    cluster.crash('m2');
+    damageEnd(cluster, 'm2', 1);
+    cluster.start('m2');
+    cluster.run(50);
+    expect(cluster.replica('m2').status().problem).toMatch(/disk/);
+    cluster.settle();
+    write(cluster, client, 6);
+    cluster.run(500);
+    expect(cluster.node('m2').machine.items).toEqual(['1', '2', '3', '4', '5', '6']);
+    expect(cluster.views.view.members.map(({ id }) => id)).toEqual(['m1', 'm3', 'm2']);
+  });
+
+  it.each([false, true])('a disk that has lost its end and with it the view that counts on it: the same (the other is down: %s)', (isAlone) => {
+    const cluster = new Cluster({ mode, size: 2 });
+    const client = cluster.open();
+    cluster.settle();
+    cluster.run(500);
+    cluster.crash('m2');
+    cluster.start('m2');
+    cluster.settle();
+    expect(cluster.views.view).toMatchObject({ number: 2, members: [{ id: 'm1' }, { id: 'm2' }] });
+    const before = records(cluster, 'm2');
+    for (let serial = 1; serial <= 5; serial++) write(cluster, client, serial);
+    cluster.run(500);
+    cluster.crash('m2');
+    if (isAlone) cluster.crash('m1');
+    // Back to before the view that both are in.
+    damageEnd(cluster, 'm2', recordsSince(cluster, 'm2', before) + 4);
+    cluster.start('m2');
+    cluster.run(10_000);
+    if (isAlone) {
+      expect(cluster.views.view.number).toBe(2);
+      expect(cluster.replica('m2').status().problem).toMatch(/disk/);
+      cluster.start('m1');
+    }
+    cluster.settle();
+    write(cluster, client, 6);
+    cluster.run(500);
+    for (const id of ['m1', 'm2']) expect(cluster.node(id).machine.items).toEqual(['1', '2', '3', '4', '5', '6']);
+  });
+
+  it('a disk that fails: what was not said yet is taken back, and the others go on', () => {
+    const cluster = new Cluster({ mode, size: 3 });
+    const client = cluster.open();
+    write(cluster, client, 1);
+    cluster.replica('m1').persistFailed('no space left on device', cluster.now);
+    expect(cluster.replica('m1').status()).toMatchObject({ role: 'failed', problem: 'no space left on device' });
+    expect(cluster.replica('m1').nextTimeout()).toBe(Infinity);
+    const before = cluster.replies.length;
+    write(cluster, client, 2);
+    cluster.run(1000);
+    expect(cluster.replies.slice(before).filter(({ memberId, reply }) => memberId === 'm1' && reply.status === 'ok')).toEqual([]);
+    for (const id of ['m2', 'm3']) expect(cluster.node(id).machine.items).toEqual(['1', '2']);
+  });
+});

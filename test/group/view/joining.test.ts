@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+
+import type { ViewMode } from '../../../src/group/view/view-replica.ts';
+import { Cluster } from './cluster.ts';
+
+const MODES: readonly ViewMode[] = ['primary-backup', 'sequencer', 'active'];
+const SMALL = { snapshotBytes: 1500, keptEntries: 2 };
+
+function write(cluster: Cluster, clientId: string, serial: number): void {
+  cluster.call({ clientId, serial, acknowledged: serial - 1, text: `+${serial}` });
+}
+
+describe.each(MODES)('%s: newcomers', (mode) => {
+  it('one whose view works for the others, and who was not told so, goes on alone with all that was answered', () => {
+    const cluster = new Cluster({ mode, size: 1, joiners: 1 });
+    cluster.crash('m2');
+    const client = cluster.open();
+    write(cluster, client, 1);
+    // It hears everything but that the view has begun.
+    cluster.fate = ({ to }, message) => (to === 'm2' && message?.kind === 'start' ? 0 : 1);
+    cluster.start('m2');
+    expect(cluster.run(10_000, () => cluster.views.view.members.length === 2 && cluster.replica('m1').status().counters['isRunning'] === 1)).toBe(true);
+    // In the agreed order it takes no part before it has been told, so that there is nothing new to be answered.
+    if (mode !== 'active') write(cluster, client, 2);
+    expect(cluster.replica('m2').status().counters['isRunning']).toBe(0);
+    cluster.crash('m1');
+    cluster.fate = () => 1;
+    write(cluster, client, 2);
+    expect(cluster.node('m2').machine.items).toEqual(['1', '2']);
+  });
+
+  it('one who never acknowledges anything is not let in', () => {
+    const cluster = new Cluster({ mode, size: 2, joiners: 1 });
+    cluster.fate = ({ from }, message) => (from === 'm3' && message?.kind !== 'join' ? 0 : 1);
+    const client = cluster.open();
+    for (let serial = 1; serial <= 10; serial++) write(cluster, client, serial);
+    cluster.run(5000);
+    expect(cluster.views.view).toMatchObject({ number: 1, members: [{ id: 'm1' }, { id: 'm2' }] });
+  });
+
+  it('one who dies half-way is forgotten, and the log is no longer kept for it', () => {
+    const cluster = new Cluster({ mode, size: 2, joiners: 1, config: SMALL });
+    cluster.crash('m3');
+    const client = cluster.open();
+    for (let serial = 1; serial <= 60; serial++) write(cluster, client, serial);
+    let chunks = 0;
+    cluster.fate = ({ to }, message) => (to === 'm3' && message?.kind === 'chunk' && ++chunks > 3 ? 0 : 1);
+    cluster.start('m3');
+    cluster.run(3000, () => chunks > 3);
+    cluster.crash('m3');
+    cluster.fate = () => 1;
+    expect(cluster.replica('m1').peers().map(({ id }) => id)).toContain('m3');
+    cluster.run(15_000);
+    expect(cluster.replica('m1').peers().map(({ id }) => id)).not.toContain('m3');
+    cluster.start('m3');
+    cluster.settle();
+    write(cluster, client, 61);
+    cluster.run(1000);
+    expect(cluster.node('m3').machine.items.length).toBe(61);
+  });
+});
