@@ -6,6 +6,8 @@ import type { Request } from './message.ts';
 import { isOpening, MAX_SESSIONS, Sessions } from './sessions.ts';
 import { SnapshotError, type Reply, type StateMachine } from './state-machine.ts';
 
+const CHUNK_BYTES = 64 * 1024;
+
 /**
  * What every member of an ordered group holds: a state machine, the sessions of its clients, and the place in the order up
  * to which both have been brought. Engines decide the order and hand it over, one index after the other.
@@ -54,11 +56,16 @@ export class Service {
     return this.#machine.takeWrites();
   }
 
-  /** Sessions and state as of now, in chunks; see StateMachine.snapshot. */
+  /** Sessions and state as of now, in chunks of at most 64 KiB; see StateMachine.snapshot. */
   snapshot(): Iterable<Uint8Array> {
+    const writer = new ByteWriter();
     const sessions = this.#sessions.snapshot();
-    const header = new ByteWriter().u53(this.#appliedIndex).u32(sessions.length).finish();
-    return concatenate([header, ...sessions], this.#machine.snapshot());
+    for (const session of sessions) writer.u32(session.length).raw(session);
+    const bytes = writer.finish();
+    const header = new ByteWriter().u53(this.#appliedIndex).u32(sessions.length).u53(bytes.length).finish();
+    // One client's replies may be more than a message holds.
+    const pieces = Array.from({ length: Math.ceil(bytes.length / CHUNK_BYTES) }, (_, i) => bytes.subarray(i * CHUNK_BYTES, (i + 1) * CHUNK_BYTES));
+    return concatenate([header, ...pieces], this.#machine.snapshot());
   }
 
   /** Throws SnapshotError when the chunks are not what snapshot() gave; the service is unusable then. */
@@ -69,11 +76,21 @@ export class Service {
       if (done === true) throw new SnapshotError('the snapshot ends too early');
       return value;
     };
-    const reader = new ByteReader(next());
-    const appliedIndex = reader.u53();
-    const sessions = reader.u32();
-    if (!reader.end()) throw new SnapshotError('the header of the snapshot is damaged');
-    this.#sessions.restore(Array.from({ length: Math.min(sessions, MAX_SESSIONS) }, next));
+    const header = new ByteReader(next());
+    const appliedIndex = header.u53();
+    const count = header.u32();
+    const bytes = header.u53();
+    if (!header.end()) throw new SnapshotError('the header of the snapshot is damaged');
+    const writer = new ByteWriter();
+    for (let read = 0; read < bytes;) {
+      const piece = next();
+      writer.raw(piece);
+      read += piece.length;
+    }
+    const reader = new ByteReader(writer.finish());
+    const sessions = Array.from({ length: Math.min(count, MAX_SESSIONS) }, () => reader.raw(reader.u32()));
+    if (!reader.end()) throw new SnapshotError('the sessions of the snapshot are damaged');
+    this.#sessions.restore(sessions);
     this.#machine.restore({ [Symbol.iterator]: () => iterator });
     this.#appliedIndex = appliedIndex;
   }
