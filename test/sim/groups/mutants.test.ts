@@ -74,8 +74,11 @@ afterAll(() => {
   console.log(textTable(['deliberate bug', 'fell at seed', 'checker', 'because'], rows));
 });
 
+/** Those that every group must not have; the further ones take as long again. */
+const TRIED = GROUP_MUTANTS.filter(({ isFurther }) => isFurther === undefined || process.env['FAILMASK_ALL_MUTANTS'] !== undefined);
+
 describe('deliberate bugs of groups fall to the generic seeds', { timeout: TIMEOUT_MS }, () => {
-  it.concurrent.each(GROUP_MUTANTS.map((mutant) => ({ ...mutant, mutant })))('$mode: $name', async ({ name, mode, mutant }) => {
+  it.concurrent.each(TRIED.map((mutant) => ({ ...mutant, mutant })))('$mode: $name', async ({ name, mode, mutant }) => {
     const kill = await firstViolation(copyTree(String(GROUP_MUTANTS.indexOf(mutant)), mutant), mode, SEEDS);
     if (kill !== null) {
       kills.set(`${mode}: ${name}`, kill);
