@@ -121,7 +121,8 @@ export class ViewReplica implements Replica {
 
   answered(reply: ReplyMessage, now: Millis): void {
     this.#now = now;
-    this.#membership.answered(reply, now);
+    // Also for what it had asked before: a view that takes it in again would have it count on what its disk does not have.
+    if (!this.#core.hasFailed) this.#membership.answered(reply, now);
   }
 
   status(): ReplicaStatus {
