@@ -45,6 +45,9 @@ function retransmissions(packets: readonly Packet[]): number {
   return count;
 }
 
+/** A segment with nothing but an acknowledgement. */
+const ACK = 0x10;
+
 it.skipIf(!hasTshark)('captures of send, recv and proxy are TCP for tshark: nothing malformed, no bad checksum, retransmissions as counted', async () => {
   const directory = makeDirectory();
   const [input, ...captures] = ['input', 'send.pcapng', 'recv.pcapng', 'proxy.pcapng'].map((name) => join(directory, name));
@@ -66,7 +69,10 @@ it.skipIf(!hasTshark)('captures of send, recv and proxy are TCP for tshark: noth
   expect(out[0]!.flags & 2).toBe(2);
   const fins = out.filter(({ flags, length }) => (flags & 1) !== 0 && length === 0).length;
   const counted = send.summary.counters as Record<string, number>;
-  expect(out.length).toBe(counted['segmentsSent']);
+  // The capture goes on for as long as the process lives; the summary is taken when all is said. A FIN that comes again is acknowledged in between.
+  const late = out.slice(counted['segmentsSent']);
+  expect(out.length).toBeGreaterThanOrEqual(counted['segmentsSent']!);
+  expect(late.filter(({ flags, length }) => flags !== ACK || length > 0)).toEqual([]);
   // A FIN sent again, without data, is counted as well.
   expect(counted['retransmissions']! - retransmissions(out)).toBeGreaterThanOrEqual(0);
   expect(counted['retransmissions']! - retransmissions(out)).toBeLessThanOrEqual(Math.max(0, fins - 1) + out.filter(({ flags }) => (flags & 2) !== 0).length - 1);
