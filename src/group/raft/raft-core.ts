@@ -1,20 +1,20 @@
 import { assert } from '../../core/assert.ts';
 import type { Millis } from '../../core/machine.ts';
 import type { Random } from '../../core/random.ts';
-import type { Sink, TraceEvent } from '../../core/trace.ts';
+import type { Sink } from '../../core/trace.ts';
 import { ByteReader, ByteWriter } from '../byte-codec.ts';
-import type { ReplyMessage, Request } from '../message.ts';
-import type { Committed, Envelope, Peer, ReplicaId, Role } from '../replica.ts';
+import { EntryLog } from '../entry-log.ts';
+import { LogCompaction } from '../log-compaction.ts';
+import type { Peer, ReplicaId, Role } from '../replica.ts';
+import { ReplicaOutput } from '../replica-output.ts';
 import type { Service } from '../service.ts';
-import { SnapshotError, type Reply, type Status } from '../state-machine.ts';
+import { SnapshotError, type Reply } from '../state-machine.ts';
 import type { SnapshotMark, Storage, StoredEntry } from '../storage.ts';
 import { MembershipHistory, readMembership, writeMembership, type Membership } from './membership.ts';
 import type { RaftConfig } from './raft-config.ts';
 import { decodeCommand } from './raft-entry.ts';
-import { EntryLog } from '../entry-log.ts';
 import { encodeRaftMessage, type RaftMessage } from './raft-message.ts';
 
-const NOTHING = new Uint8Array(0);
 const NOBODY = '';
 
 /** What a member counts. */
@@ -50,8 +50,7 @@ export interface RaftCoreOptions {
  * What a member of a Raft group remembers and holds: term and vote, log and membership, commit index, and what is to leave with the
  * next Ready. Election, replication and reading work on it. becomeX() alone change the role.
  */
-export class RaftCore {
-  readonly self: Peer;
+export class RaftCore extends ReplicaOutput {
   readonly service: Service;
   readonly storage: Storage;
   readonly random: Random;
@@ -61,9 +60,7 @@ export class RaftCore {
   readonly memberships: MembershipHistory;
   /** What this process calls itself, anew each time it begins, so that it can tell who has heard it since. Not 0. */
   readonly life: number;
-  /** Of the last snapshot that was begun: taken here, or from elsewhere. */
-  snapshotBytes: number;
-  readonly #sink: Sink | undefined;
+  readonly compaction: LogCompaction;
   #term = 0;
   #votedFor: ReplicaId = NOBODY;
   #role: Role = 'follower';
@@ -74,21 +71,17 @@ export class RaftCore {
   leaderHeardMs: Millis = -Infinity;
   electionDueMs: Millis = Infinity;
   problem: string | undefined;
-  #messages: Envelope[] = [];
-  #replies: ReplyMessage[] = [];
-  #committed: Committed[] = [];
   /** Who waits for the reply to a place in the log, at the leader that gave it. */
   readonly waiting = new Map<number, { readonly clientId: string; readonly serial: number }>();
 
   /** Throws SnapshotError for a snapshot that is whole and still makes no sense. */
   constructor(options: RaftCoreOptions) {
     const { self, bootstrap, service, storage, random, config, sink } = options;
-    this.self = self;
+    super(self, sink);
     this.service = service;
     this.storage = storage;
     this.random = random;
     this.config = config;
-    this.#sink = sink;
     const { snapshot, entries, state } = storage;
     let members: Membership = bootstrap.map((peer) => ({ ...peer, isVoter: true }));
     if (state !== undefined) members = this.#readState(state);
@@ -97,8 +90,9 @@ export class RaftCore {
       members = readMeta(snapshot);
     }
     this.life = random.fork('life').below(0xffff_ffff) + 1;
-    this.snapshotBytes = bytesOf(snapshot?.chunks ?? []);
     this.log = new EntryLog(snapshot?.index ?? 0, snapshot?.term ?? 0, entries);
+    this.compaction = new LogCompaction(this.log, storage, service, config);
+    this.compaction.snapshotBytes = bytesOf(snapshot?.chunks ?? []);
     this.memberships = new MembershipHistory(snapshot?.index ?? 0, members);
     this.#commitIndex = snapshot?.index ?? 0;
     for (const entry of entries) this.#noteMembership(entry);
@@ -198,8 +192,7 @@ export class RaftCore {
     this.leader = undefined;
     this.#become('failed', now);
     this.electionDueMs = Infinity;
-    this.#messages = [];
-    this.#committed = [];
+    this.dropUnsaid();
   }
 
   /** The next election timeout, drawn anew so that members do not collide for ever (section 5.2). */
@@ -237,7 +230,7 @@ export class RaftCore {
   adoptSnapshot(mark: SnapshotMark, chunks: readonly Uint8Array[], now: Millis): void {
     const members = readMeta(mark);
     this.service.restore(chunks);
-    this.snapshotBytes = bytesOf(chunks);
+    this.compaction.snapshotBytes = bytesOf(chunks);
     if (this.log.termAt(mark.index) === mark.term) {
       // What follows an entry that the snapshot ends with stays (Raft paper, section 7): it may have been promised to a leader.
       this.log.compact(mark.index);
@@ -249,7 +242,7 @@ export class RaftCore {
     this.#commitIndex = mark.index;
     this.storage.saveSnapshot(mark, chunks, () => this.log.after(mark.index));
     this.counters.snapshotsReceived++;
-    this.trace(now, { type: 'snapshot', index: mark.index, digest: this.#sink === undefined ? '' : this.service.digest() });
+    this.trace(now, { type: 'snapshot', index: mark.index, digest: this.isTraced ? this.service.digest() : '' });
   }
 
   /** What a snapshot taken now stands for. */
@@ -260,42 +253,12 @@ export class RaftCore {
   }
 
   send(to: ReplicaId, message: RaftMessage): void {
-    this.#messages.push({ to, body: encodeRaftMessage(message) });
-  }
-
-  reply(request: Pick<Request, 'clientId' | 'serial'>, reply: Reply): void {
-    this.#replies.push({ kind: 'reply', memberId: this.self.id, clientId: request.clientId, serial: request.serial, reply });
-  }
-
-  refuse(request: Pick<Request, 'clientId' | 'serial'>, status: Status, text = ''): void {
-    this.reply(request, { status, offset: 0, digest: NOTHING, body: new TextEncoder().encode(text) });
+    this.post(to, encodeRaftMessage(message));
   }
 
   /** Where the leader of the moment is to be asked; empty when it is not known. */
   leaderAddress(): string {
     return this.members.find(({ id }) => id === this.leader)?.address ?? '';
-  }
-
-  takeMessages(): Envelope[] {
-    const messages = this.#messages;
-    this.#messages = [];
-    return messages;
-  }
-
-  takeReplies(): ReplyMessage[] {
-    const replies = this.#replies;
-    this.#replies = [];
-    return replies;
-  }
-
-  takeCommitted(): Committed[] {
-    const committed = this.#committed;
-    this.#committed = [];
-    return committed;
-  }
-
-  trace(now: Millis, event: TraceEvent): void {
-    this.#sink?.emit(now, { ...event, member: this.self.id });
   }
 
   #applyNext(now: Millis): void {
@@ -306,11 +269,11 @@ export class RaftCore {
     let reply: Reply | undefined;
     if (command?.kind === 'request') {
       reply = this.service.apply(index, command.request);
-      this.#committed.push({ index, clientId: command.request.clientId, serial: command.request.serial });
+      this.noteApplied(index, command.request);
     } else {
       this.service.skip(index);
     }
-    if (this.#sink !== undefined) this.trace(now, { type: 'apply', index, term: entry.term, digest: this.service.digest() });
+    if (this.isTraced) this.trace(now, { type: 'apply', index, term: entry.term, digest: this.service.digest() });
     const asker = this.waiting.get(index);
     if (asker === undefined) return;
     this.waiting.delete(index);

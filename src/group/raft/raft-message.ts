@@ -1,4 +1,5 @@
 import { ByteReader, ByteWriter } from '../byte-codec.ts';
+import { readEntries, writeEntries } from '../entry-codec.ts';
 import type { StoredEntry } from '../storage.ts';
 
 /** What members of a Raft group say to each other; names and fields as in the Raft paper (Ongaro & Ousterhout 2014, figure 2 and 13). */
@@ -27,7 +28,6 @@ export type RaftMessage =
   | { readonly kind: 'chunk-reply'; readonly term: number; readonly transfer: number; readonly received: number; readonly isComplete: boolean };
 
 const KINDS = ['pre-vote', 'vote', 'pre-vote-reply', 'vote-reply', 'append', 'append-reply', 'chunk', 'chunk-reply'] as const;
-const MAX_ENTRIES = 4096;
 const MAX_META_BYTES = 32 * 1024;
 
 export function encodeRaftMessage(message: RaftMessage): Uint8Array {
@@ -40,10 +40,8 @@ export function encodeRaftMessage(message: RaftMessage): Uint8Array {
     case 'vote-reply':
       return writer.u8(message.isGranted ? 1 : 0).finish();
     case 'append':
-      writer.u53(message.prevIndex).u53(message.prevTerm).u53(message.commitIndex).u53(message.round).u53(message.lastIndex).u32(message.life)
-        .u16(message.entries.length);
-      for (const { term, bytes } of message.entries) writer.u53(term).u32(bytes.length).raw(bytes);
-      return writer.finish();
+      writer.u53(message.prevIndex).u53(message.prevTerm).u53(message.commitIndex).u53(message.round).u53(message.lastIndex).u32(message.life);
+      return writeEntries(writer, message.entries).finish();
     case 'append-reply':
       return writer.u8(message.isMatch ? 1 : 0).u53(message.index).u53(message.hintTerm).u53(message.round).u32(message.life).finish();
     case 'chunk':
@@ -84,14 +82,6 @@ function read(kind: RaftMessage['kind'], term: number, reader: ByteReader): Raft
     case 'chunk-reply':
       return { kind, term, transfer: reader.u53(), received: reader.u53(), isComplete: reader.u8() !== 0 };
   }
-}
-
-function readEntries(prevIndex: number, reader: ByteReader): StoredEntry[] {
-  const entries: StoredEntry[] = [];
-  const count = reader.u16();
-  if (count > MAX_ENTRIES) reader.isBroken = true;
-  for (let i = 0; i < count && !reader.isBroken; i++) entries.push({ index: prevIndex + 1 + i, term: reader.u53(), bytes: reader.raw(reader.u32()) });
-  return entries;
 }
 
 function payloadBytes(message: RaftMessage): number {

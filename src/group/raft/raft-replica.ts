@@ -1,8 +1,7 @@
 import type { Millis } from '../../core/machine.ts';
 import type { Random } from '../../core/random.ts';
 import type { Sink } from '../../core/trace.ts';
-import { encodeText } from '../byte-codec.ts';
-import { MAX_REASON_BYTES, type ReplyMessage, type Request } from '../message.ts';
+import type { Request } from '../message.ts';
 import type { Peer, Ready, Replica, ReplicaId, ReplicaStatus } from '../replica.ts';
 import type { Service } from '../service.ts';
 import type { Storage } from '../storage.ts';
@@ -40,9 +39,6 @@ export class RaftReplica implements Replica {
   readonly #reads: Reads;
   /** The log's end when the last Ready was taken: on disk when the next one is. */
   #writtenIndex: number;
-  /** Replies of the last Ready: not sent if its disk writes fail. */
-  #unsafe: readonly ReplyMessage[] = [];
-  #snapshotIndex: number;
   /** Of the last call that told the time. */
   #now: Millis;
 
@@ -53,7 +49,6 @@ export class RaftReplica implements Replica {
     this.#following = new Following(this.#core);
     this.#reads = new Reads(this.#core, this.#replication);
     this.#writtenIndex = this.#core.log.lastIndex;
-    this.#snapshotIndex = this.#core.log.baseIndex;
     this.#now = options.now;
     this.#replication.persisted(this.#writtenIndex, options.now);
   }
@@ -130,7 +125,7 @@ export class RaftReplica implements Replica {
 
   takeReady(): Ready | undefined {
     const core = this.#core;
-    if (core.hasFailed) return this.#lastWords();
+    if (core.hasFailed) return core.lastWords(core.role);
     this.#replication.persisted(this.#writtenIndex, this.#now);
     this.#endIfDeposed();
     if (core.isLeader) {
@@ -141,22 +136,18 @@ export class RaftReplica implements Replica {
     this.#compact();
     const persist = [...core.storage.takeWrites(), ...core.service.takeWrites()];
     this.#writtenIndex = core.log.lastIndex;
-    const messages = core.takeMessages();
-    const replies = core.takeReplies();
-    const committed = core.takeCommitted();
-    this.#unsafe = replies;
+    const { messages, replies, committed } = core.take();
     if (persist.length + messages.length + replies.length + committed.length === 0) return undefined;
     return { persist, messages, committed, replies, role: core.role };
   }
 
   persistFailed(reason: string, now: Millis): void {
     const core = this.#core;
-    const unsafe = [...this.#unsafe, ...core.takeReplies()];
-    this.#unsafe = [];
+    const unsafe = core.takeUnsafe();
     this.#replication.end();
     this.#reads.end();
     core.becomeFailed(reason, now);
-    for (const reply of unsafe) core.reply(reply, { status: 'disk-error', offset: 0, digest: new Uint8Array(0), body: encodeText(reason, MAX_REASON_BYTES) });
+    core.failReplies(unsafe, reason);
   }
 
   /** What a message's term means for this member's (Raft paper, section 5.1). Returns whether the message is to be looked at. */
@@ -216,33 +207,11 @@ export class RaftReplica implements Replica {
     this.#reads.end();
   }
 
-  /** A log that has grown longer than the last snapshot is replaced by a new one, while the service goes on. */
   #compact(): void {
     const core = this.#core;
-    const { storage, config, log, commitIndex } = core;
-    if (storage.isSavingSnapshot) return;
-    this.#snapshotIndex = Math.max(this.#snapshotIndex, log.baseIndex);
-    const keepFrom = Math.min(this.#snapshotIndex - config.keptEntries, this.#replication.oldestNeeded(this.#now));
-    log.compact(Math.min(keepFrom, this.#snapshotIndex));
-    core.memberships.compact(log.baseIndex);
-    if (storage.logBytes <= Math.max(config.snapshotBytes, core.snapshotBytes) || commitIndex <= this.#snapshotIndex) return;
-    const mark = core.mark();
-    this.#snapshotIndex = mark.index;
-    core.snapshotBytes = 0;
-    core.counters.snapshotsTaken++;
-    storage.saveSnapshot(mark, this.#counted(core.service.snapshot()), () => log.after(mark.index));
-  }
-
-  *#counted(chunks: Iterable<Uint8Array>): Iterable<Uint8Array> {
-    for (const chunk of chunks) {
-      this.#core.snapshotBytes += chunk.length;
-      yield chunk;
-    }
-  }
-
-  #lastWords(): Ready | undefined {
-    const replies = this.#core.takeReplies();
-    return replies.length === 0 ? undefined : { persist: [], messages: [], committed: [], replies, role: this.#core.role };
+    core.compaction.forget(this.#replication.oldestNeeded(this.#now));
+    core.memberships.compact(core.log.baseIndex);
+    if (core.compaction.begin(core.commitIndex, () => core.mark())) core.counters.snapshotsTaken++;
   }
 
   #describeRole(role: ReplicaStatus['role']): ReplicaStatus['role'] {

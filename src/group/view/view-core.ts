@@ -1,13 +1,13 @@
 import { assert } from '../../core/assert.ts';
 import type { Millis } from '../../core/machine.ts';
-import type { Sink, TraceEvent } from '../../core/trace.ts';
+import type { Sink } from '../../core/trace.ts';
 import { ByteReader, ByteWriter } from '../byte-codec.ts';
 import { EntryLog } from '../entry-log.ts';
-import type { ReplyMessage, Request } from '../message.ts';
+import { LogCompaction } from '../log-compaction.ts';
 import { decodeCommand } from '../raft/raft-entry.ts';
-import type { Committed, Envelope, Peer, ReplicaId, Role } from '../replica.ts';
+import type { Peer, ReplicaId, Role } from '../replica.ts';
+import { ReplicaOutput } from '../replica-output.ts';
 import type { Service } from '../service.ts';
-import type { Reply, Status } from '../state-machine.ts';
 import type { SnapshotMark, Storage, StoredEntry } from '../storage.ts';
 import { isIn, NO_VIEW, readView, writeView, type View } from './view.ts';
 import type { ViewConfig } from './view-config.ts';
@@ -46,14 +46,13 @@ export interface ViewCoreOptions {
  * What a member of a group with views remembers and holds: the view that it works in, the log of what was ordered, how much of it is
  * stable, and what is to leave with the next Ready. Nothing is applied, nor answered, before it is stable.
  */
-export class ViewCore {
-  readonly self: Peer;
+export class ViewCore extends ReplicaOutput {
   readonly service: Service;
   readonly storage: Storage;
   readonly config: ViewConfig;
   readonly counters = new ViewCounters();
   readonly log: EntryLog;
-  readonly #sink: Sink | undefined;
+  readonly compaction: LogCompaction;
   readonly #answers: (core: ViewCore) => boolean;
   #view: View = NO_VIEW;
   /** The last view of which this member's log holds everything that it begins with. */
@@ -69,22 +68,19 @@ export class ViewCore {
   isRunning = false;
   #role: Role = 'outside';
   problem: string | undefined;
-  #messages: Envelope[] = [];
-  #replies: ReplyMessage[] = [];
-  #committed: Committed[] = [];
 
   /** Throws SnapshotError for a snapshot that is whole and still makes no sense. */
   constructor(options: ViewCoreOptions) {
     const { self, service, storage, config, sink, answers } = options;
-    this.self = self;
+    super(self, sink);
     this.service = service;
     this.storage = storage;
     this.config = config;
-    this.#sink = sink;
     this.#answers = answers;
     const { snapshot, entries, state } = storage;
     if (snapshot !== undefined) service.restore(snapshot.chunks);
     this.log = new EntryLog(snapshot?.index ?? 0, snapshot?.term ?? 0, entries);
+    this.compaction = new LogCompaction(this.log, storage, service, config);
     this.#stableIndex = snapshot?.index ?? 0;
     this.durableIndex = this.log.lastIndex;
     this.writtenIndex = this.log.lastIndex;
@@ -185,8 +181,7 @@ export class ViewCore {
   becomeFailed(reason: string, now: Millis): void {
     this.problem = reason;
     this.isRunning = false;
-    this.#messages = [];
-    this.#committed = [];
+    this.dropUnsaid();
     this.#become('failed', now);
   }
 
@@ -222,7 +217,7 @@ export class ViewCore {
     // Whatever is said next counts on it, so all of it is written first, however much it is.
     this.storage.truncate(mark.index + 1);
     this.counters.snapshotsReceived++;
-    this.trace(now, { type: 'snapshot', index: mark.index, digest: this.#sink === undefined ? '' : this.service.digest() });
+    this.trace(now, { type: 'snapshot', index: mark.index, digest: this.isTraced ? this.service.digest() : '' });
   }
 
   mark(): SnapshotMark {
@@ -230,48 +225,13 @@ export class ViewCore {
   }
 
   send(to: ReplicaId, message: ViewMessage): void {
-    this.#messages.push({ to, body: encodeViewMessage(message) });
+    this.post(to, encodeViewMessage(message));
   }
 
   /** To all others in the view. */
   multicast(message: ViewMessage): void {
     const body = encodeViewMessage(message);
-    for (const { id } of this.others) this.#messages.push({ to: id, body });
-  }
-
-  reply(request: Pick<Request, 'clientId' | 'serial'>, reply: Reply): void {
-    this.#replies.push({ kind: 'reply', memberId: this.self.id, clientId: request.clientId, serial: request.serial, reply });
-  }
-
-  refuse(request: Pick<Request, 'clientId' | 'serial'>, status: Status, text = ''): void {
-    this.reply(request, { status, offset: 0, digest: NOTHING, body: new TextEncoder().encode(text) });
-  }
-
-  takeMessages(): Envelope[] {
-    const messages = this.#messages;
-    this.#messages = [];
-    return messages;
-  }
-
-  takeReplies(): ReplyMessage[] {
-    const replies = this.#replies;
-    this.#replies = [];
-    return replies;
-  }
-
-  /** Applied since the last takeCommitted(). */
-  peekCommitted(): readonly Committed[] {
-    return this.#committed;
-  }
-
-  takeCommitted(): Committed[] {
-    const committed = this.#committed;
-    this.#committed = [];
-    return committed;
-  }
-
-  trace(now: Millis, event: TraceEvent): void {
-    this.#sink?.emit(now, { ...event, member: this.self.id });
+    for (const { id } of this.others) this.post(id, body);
   }
 
   #applyNext(now: Millis): void {
@@ -285,12 +245,12 @@ export class ViewCore {
       const isRead = this.service.isReadOnly(request);
       if (isRead) this.service.skip(index);
       const reply = isRead ? this.service.query(request) : this.service.apply(index, request);
-      this.#committed.push({ index, clientId: request.clientId, serial: request.serial });
+      this.noteApplied(index, request);
       if (this.#answers(this)) this.reply(request, reply);
     } else {
       this.service.skip(index);
     }
-    if (this.#sink !== undefined) this.trace(now, { type: 'apply', index, term: entry.term, digest: this.service.digest() });
+    if (this.isTraced) this.trace(now, { type: 'apply', index, term: entry.term, digest: this.service.digest() });
   }
 
   #cutAfter(index: number): void {

@@ -1,4 +1,5 @@
 import { ByteReader, ByteWriter } from '../byte-codec.ts';
+import { readEntries, writeEntries } from '../entry-codec.ts';
 import type { StoredEntry } from '../storage.ts';
 
 /** An agreed timestamp: Lamport's clock, and the member whose clock it was, by its place in the view (Birman & Joseph 1987). */
@@ -68,7 +69,6 @@ export type ViewMessage =
 const KINDS = [
   'alive', 'report', 'fetch', 'suffix', 'order', 'ack', 'start', 'forward', 'submit', 'propose', 'final', 'finalized', 'join', 'chunk', 'chunk-reply',
 ] as const;
-const MAX_ENTRIES = 4096;
 const MAX_PENDING = 4096;
 const MAX_TEXT_BYTES = 128;
 
@@ -87,8 +87,8 @@ export function encodeViewMessage(message: ViewMessage): Uint8Array {
       break;
     case 'suffix':
     case 'order':
-      writer.u53(message.prevIndex).u53(message.prevTerm).u53(message.stableIndex).u53(message.lastIndex).u53(message.round).u16(message.entries.length);
-      for (const { term, bytes } of message.entries) writer.u53(term).u32(bytes.length).raw(bytes);
+      writer.u53(message.prevIndex).u53(message.prevTerm).u53(message.stableIndex).u53(message.lastIndex).u53(message.round);
+      writeEntries(writer, message.entries);
       break;
     case 'ack':
       writer.u53(message.index).u53(message.round);
@@ -191,14 +191,6 @@ function readPending(reader: ByteReader): PendingMessage[] {
     pending.push({ id: readId(reader), stamp: readStamp(reader), isFinal: reader.u8() !== 0, bytes: reader.raw(reader.u32()) });
   }
   return pending;
-}
-
-function readEntries(prevIndex: number, reader: ByteReader): StoredEntry[] {
-  const entries: StoredEntry[] = [];
-  const count = reader.u16();
-  if (count > MAX_ENTRIES) reader.isBroken = true;
-  for (let i = 0; i < count && !reader.isBroken; i++) entries.push({ index: prevIndex + 1 + i, term: reader.u53(), bytes: reader.raw(reader.u32()) });
-  return entries;
 }
 
 export function compareStamps(a: Stamp, b: Stamp): number {

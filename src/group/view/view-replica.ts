@@ -1,9 +1,8 @@
 import type { Millis } from '../../core/machine.ts';
 import type { Random } from '../../core/random.ts';
 import type { Sink } from '../../core/trace.ts';
-import { encodeText } from '../byte-codec.ts';
 import type { Detector } from '../detector.ts';
-import { MAX_REASON_BYTES, type ReplyMessage, type Request } from '../message.ts';
+import type { ReplyMessage, Request } from '../message.ts';
 import { decodeCommand, encodeCommand } from '../raft/raft-entry.ts';
 import type { Peer, Ready, Replica, ReplicaId, ReplicaStatus } from '../replica.ts';
 import type { Service } from '../service.ts';
@@ -62,9 +61,6 @@ export class ViewReplica implements Replica {
   #heartbeatDueMs: Millis;
   #retryDueMs: Millis;
   #now: Millis;
-  #unsafe: readonly ReplyMessage[] = [];
-  #snapshotIndex: number;
-  #lastSnapshotBytes = 0;
 
   constructor(options: ViewOptions) {
     const { self, service, storage, mode, now } = options;
@@ -81,7 +77,6 @@ export class ViewReplica implements Replica {
     this.#heartbeatDueMs = now + config.heartbeatMs;
     this.#retryDueMs = now + config.retryMs;
     this.#now = now;
-    this.#snapshotIndex = this.#core.log.baseIndex;
     this.#membership.start(now);
   }
 
@@ -121,8 +116,7 @@ export class ViewReplica implements Replica {
 
   answered(reply: ReplyMessage, now: Millis): void {
     this.#now = now;
-    // Also for what it had asked before: a view that takes it in again would have it count on what its disk does not have.
-    if (!this.#core.hasFailed) this.#membership.answered(reply, now);
+    this.#membership.answered(reply, now);
   }
 
   status(): ReplicaStatus {
@@ -158,28 +152,25 @@ export class ViewReplica implements Replica {
 
   takeReady(): Ready | undefined {
     const core = this.#core;
-    if (core.hasFailed) return this.#lastWords();
+    if (core.hasFailed) return core.lastWords(core.role);
     const now = this.#now;
     core.durableIndex = core.writtenIndex;
     this.#advance(now);
     this.#compact();
     const persist = [...core.storage.takeWrites(), ...core.service.takeWrites()];
     core.writtenIndex = core.log.lastIndex;
-    const ready: Ready = {
-      persist, messages: core.takeMessages(), replies: core.takeReplies(), committed: core.takeCommitted(), errands: this.#membership.takeErrands(), role: core.role,
-    };
-    this.#unsafe = ready.replies;
-    const isEmpty = persist.length + ready.messages.length + ready.replies.length + ready.committed.length + ready.errands!.length === 0;
-    return isEmpty ? undefined : ready;
+    const { messages, replies, committed } = core.take();
+    const errands = this.#membership.takeErrands();
+    if (persist.length + messages.length + replies.length + committed.length + errands.length === 0) return undefined;
+    return { persist, messages, replies, committed, errands, role: core.role };
   }
 
   persistFailed(reason: string, now: Millis): void {
     const core = this.#core;
-    const unsafe = [...this.#unsafe, ...core.takeReplies()];
-    this.#unsafe = [];
+    const unsafe = core.takeUnsafe();
     this.#order.end();
     core.becomeFailed(reason, now);
-    for (const reply of unsafe) core.reply(reply, { status: 'disk-error', offset: 0, digest: new Uint8Array(0), body: encodeText(reason, MAX_REASON_BYTES) });
+    core.failReplies(unsafe, reason);
   }
 
   #dispatch(from: ReplicaId, message: ViewMessage, now: Millis): void {
@@ -339,28 +330,8 @@ export class ViewReplica implements Replica {
 
   #compact(): void {
     const core = this.#core;
-    const { storage, config, log, stableIndex } = core;
-    if (storage.isSavingSnapshot) return;
-    this.#snapshotIndex = Math.max(this.#snapshotIndex, log.baseIndex);
-    log.compact(Math.min(this.#snapshotIndex - config.keptEntries, this.#snapshotIndex, this.#order.oldestNeeded));
-    if (storage.logBytes <= Math.max(config.snapshotBytes, this.#lastSnapshotBytes) || stableIndex <= this.#snapshotIndex) return;
-    const mark = core.mark();
-    this.#snapshotIndex = mark.index;
-    this.#lastSnapshotBytes = 0;
-    core.counters.snapshotsTaken++;
-    storage.saveSnapshot(mark, this.#counted(core.service.snapshot()), () => log.after(mark.index));
-  }
-
-  *#counted(chunks: Iterable<Uint8Array>): Iterable<Uint8Array> {
-    for (const chunk of chunks) {
-      this.#lastSnapshotBytes += chunk.length;
-      yield chunk;
-    }
-  }
-
-  #lastWords(): Ready | undefined {
-    const replies = this.#core.takeReplies();
-    return replies.length === 0 ? undefined : { persist: [], messages: [], committed: [], replies, role: this.#core.role };
+    core.compaction.forget(this.#order.oldestNeeded);
+    if (core.compaction.begin(core.stableIndex, () => core.mark())) core.counters.snapshotsTaken++;
   }
 
   #problem(): string | undefined {
