@@ -24,6 +24,8 @@ export class Flush {
   readonly #agreed: AgreedOrder | undefined;
   /** Logs may contradict each other, and the leader's counts: without a fence, two leaders may have gone on. */
   readonly #imposes: boolean;
+  /** Who was in the last view that worked with this member in it. */
+  #companions: ReadonlySet<ReplicaId> = new Set();
   readonly #reports = new Map<ReplicaId, Report>();
   /** At a member: what it told its leader, kept until the view works. */
   #own: Report | undefined;
@@ -121,8 +123,9 @@ export class Flush {
     for (const [id, { lastIndex, lastTerm }] of this.#imposes ? [] : this.#reports) {
       if (lastTerm > best.lastTerm || (lastTerm === best.lastTerm && lastIndex > best.lastIndex)) best = { id, lastIndex, lastTerm };
     }
+    if (this.#imposes && !this.#isSharedPast()) core.impose(Math.max(core.log.lastIndex, ...[...this.#reports.values()].map((report) => report.lastIndex)) + 1, now);
     this.#best = best.id;
-    this.#flushIndex = best.lastIndex;
+    this.#flushIndex = this.#imposes ? core.log.lastIndex : best.lastIndex;
     this.#phase = 'fetching';
     this.#complete(now);
   }
@@ -142,6 +145,12 @@ export class Flush {
     this.advance();
   }
 
+  /** Nobody can have gone on under another leader: all were in the last view, or there was none. */
+  #isSharedPast(): boolean {
+    const { log } = this.#core;
+    return [...this.#reports].every(([id, { lastIndex, lastTerm }]) => (lastIndex === 0 && log.lastIndex === 0) || (this.#companions.has(id) && log.termAt(lastIndex) === lastTerm));
+  }
+
   #fetch(): void {
     this.#core.send(this.#best!, { kind: 'fetch', view: this.#core.view.number, from: this.#core.log.lastIndex + 1 });
   }
@@ -156,6 +165,7 @@ export class Flush {
 
   #run(clock: number): void {
     this.#core.begin();
+    this.#companions = new Set(this.#core.view.members.map(({ id }) => id));
     this.#agreed?.begin(clock);
     this.#own = undefined;
     if (this.#core.storage.isSuspect) this.#core.storage.markSafe();

@@ -131,7 +131,7 @@ export class ViewCore extends ReplicaOutput {
 
   /** A view that was decided. On disk before anything is said in it. */
   adopt(view: View, now: Millis): void {
-    assert(view.number > this.#view.number, 'a view that has passed');
+    assert(view.number > this.#view.number && !this.hasFailed, 'a view that has passed, or a member that has');
     this.#view = view;
     this.isRunning = false;
     this.counters.viewChanges++;
@@ -198,7 +198,7 @@ export class ViewCore extends ReplicaOutput {
     const until = Math.min(index, this.log.lastIndex);
     if (until <= this.#stableIndex) return;
     this.trace(now, { type: 'commit', index: until });
-    while (this.#stableIndex < until) this.#applyNext(now);
+    while (this.#stableIndex < until) this.#applyNext(now, this.#answers(this));
   }
 
   /** A snapshot from a member of the view takes the place of log and state. Throws SnapshotError; this member is unusable then. */
@@ -209,15 +209,20 @@ export class ViewCore extends ReplicaOutput {
       this.log.compact(mark.index);
     } else {
       this.log.reset(mark.index, mark.term);
-      this.writtenIndex = Math.min(this.writtenIndex, mark.index);
     }
-    this.#stableIndex = mark.index;
-    this.#toldStable = mark.index;
-    this.storage.saveSnapshot(mark, chunks, () => this.log.after(mark.index));
-    // Whatever is said next counts on it, so all of it is written first, however much it is.
-    this.storage.truncate(mark.index + 1);
     this.counters.snapshotsReceived++;
-    this.trace(now, { type: 'snapshot', index: mark.index, digest: this.isTraced ? this.service.digest() : '' });
+    this.#standOn(mark, chunks, now);
+  }
+
+  /**
+   * Without a fence, what the leader has is what counts: all of it, and none of it is mistaken for what another has at the same place, since its
+   * log goes on above all others'. Nothing is answered by that: only what everybody has is answered.
+   */
+  impose(index: number, now: Millis): void {
+    while (this.#stableIndex < this.log.lastIndex) this.#applyNext(now, false);
+    while (this.#stableIndex < index) this.service.skip(++this.#stableIndex);
+    this.log.reset(index, this.#view.number);
+    this.#standOn(this.mark(), this.service.snapshot(), now);
   }
 
   mark(): SnapshotMark {
@@ -234,7 +239,7 @@ export class ViewCore extends ReplicaOutput {
     for (const { id } of this.others) this.post(id, body);
   }
 
-  #applyNext(now: Millis): void {
+  #applyNext(now: Millis, answers: boolean): void {
     const index = this.#stableIndex + 1;
     const entry = this.log.at(index)!;
     const command = decodeCommand(entry.bytes);
@@ -246,11 +251,22 @@ export class ViewCore extends ReplicaOutput {
       if (isRead) this.service.skip(index);
       const reply = isRead ? this.service.query(request) : this.service.apply(index, request);
       this.noteApplied(index, request);
-      if (this.#answers(this)) this.reply(request, reply);
+      if (answers) this.reply(request, reply);
     } else {
       this.service.skip(index);
     }
     if (this.isTraced) this.trace(now, { type: 'apply', index, term: entry.term, digest: this.service.digest() });
+  }
+
+  /** The log is as if it began with this snapshot. */
+  #standOn(mark: SnapshotMark, chunks: Iterable<Uint8Array>, now: Millis): void {
+    this.writtenIndex = Math.min(this.writtenIndex, this.log.lastIndex);
+    this.#stableIndex = mark.index;
+    this.#toldStable = mark.index;
+    this.storage.saveSnapshot(mark, chunks, () => this.log.after(mark.index));
+    // Whatever is said next counts on it, so all of it is written first, however much it is.
+    this.storage.truncate(this.log.lastIndex + 1);
+    this.trace(now, { type: 'snapshot', index: mark.index, digest: this.isTraced ? this.service.digest() : '' });
   }
 
   #cutAfter(index: number): void {

@@ -38,14 +38,33 @@ export interface ViewOptions {
 }
 
 /**
- * view: groups whose members agree on who they are (view synchrony: Birman & Joseph 1987; primary copy: Alsberg & Day 1976, Oki & Liskov
- * 1988). One engine, three modes. In each view all members have the same log; a place in it is *stable* when it is on the disk of
- * every member, and nothing is applied or answered before: so whoever survives has all that was ever answered, and one survivor is
- * enough. That holds as long as members only stop, and as long as nobody works on in a view that has passed. The second is what the fence
- * is for: the next view is decided by a majority outside (ViewMachine on Raft), it keeps at least one member of the one before, and
- * whoever has joined it no longer acknowledges anything in the old one; since a leader needs everybody's acknowledgement, also for reads,
- * a primary that was deposed can answer nothing. A new view begins with a flush: see Flush. Without the fence, timeouts alone decide, and
- * two sides of a partition each take the other for dead: split brain.
+ * view: groups whose members agree on who they are (view synchrony: Birman & Joseph 1987; views and their change: Oki & Liskov 1988; primary
+ * copy: Alsberg & Day 1976, Budhiraja et al. 1993). One engine, three modes.
+ *
+ * Protocol. A view is a number and a list of members; the view service (ViewMachine on Raft: a majority outside) decides one for each number.
+ * In a view, every request gets a place in one order: from the first member (LeaderOrder), or by agreed timestamps (AgreedOrder). Members write
+ * what is ordered to disk and acknowledge it. A place is *stable* when every member of the view has it on disk; only then is it applied and
+ * answered, by the leader or by all. Whoever suspects a member proposes the next view without it. A new view begins with a Flush: its leader
+ * collects what each member has, completes its own log from the longest, and brings all to that log; then the view works.
+ *
+ * Why nothing that was answered is lost, as long as members only stop.
+ * 1. In one view, one place holds one entry, and logs grow only behind what their sender has, so two logs that agree in the last entry's
+ *    place and view agree in all before. Logs of a view's members are beginnings of one another, unless a member came from outside; his is
+ *    then replaced by a snapshot.
+ * 2. What is stable in a view is in the log of each of its members, so it is in the longest log of any that stay, and the flush keeps it.
+ *    Of what was not stable, all keep the same: what nobody knew any more was answered by nobody.
+ * 3. A view keeps at least one member of the one before, and only one who has *everything* proposes to go on without others (ViewCore.isEntitled):
+ *    he has been in all views since one whose beginning was on his disk before he first acknowledged anything in it. So a newcomer who was
+ *    named and never brought up to date, or a member that was not in the last view (Skeen 1985), waits for those who know more.
+ * 4. Whoever has adopted a view acknowledges nothing in older ones, and a leader needs everybody's acknowledgement, for a read as well: it asks
+ *    all in a round that begins after the read came. So a primary that was deposed and does not know it answers nothing.
+ * 5. A member that restarts has forgotten what it only said (timestamps, rounds): its view begins anew under the next number. One whose disk may
+ *    have lost its end says nothing until the others have gone on without it, and comes in like a newcomer.
+ * A member of the view that is silent stops all answers until it is suspected: that is the price of answering with one survivor.
+ *
+ * Without the fence (`none`, for teaching), each member takes for its view those whom it does not suspect, in the founders' order. Points 3 and 4
+ * fall: two sides of a partition each take the other for dead, and both answer. When they meet, what the first has counts, and the
+ * other side's past is gone.
  */
 export class ViewReplica implements Replica {
   readonly #options: ViewOptions;
@@ -116,7 +135,8 @@ export class ViewReplica implements Replica {
 
   answered(reply: ReplyMessage, now: Millis): void {
     this.#now = now;
-    this.#membership.answered(reply, now);
+    // Also for what it had asked before: a view that takes it in again would have it count on what its disk does not have.
+    if (!this.#core.hasFailed) this.#membership.answered(reply, now);
   }
 
   status(): ReplicaStatus {

@@ -74,6 +74,29 @@ describe.each(MODES)('%s: disks', (mode) => {
     for (const id of ['m1', 'm2']) expect(cluster.node(id).machine.items).toEqual(['1', '2', '3', '4', '5', '6']);
   });
 
+  it('a disk that fails while it asks for another view: it has failed for good, whatever the answer is', () => {
+    const cluster = new Cluster({ mode, size: 2 });
+    const client = cluster.open();
+    write(cluster, client, 1);
+    cluster.run(500);
+    cluster.crash('m2');
+    // It proposes to go on alone, and that is decided; while the answer is on its way, its disk fails.
+    let before = Infinity;
+    cluster.fate = ({ from, to }) => {
+      if (from === 'v1' && to === 'm1' && cluster.views.view.number === 2 && before === Infinity) {
+        cluster.propose('m1', { clientId: client, serial: 2, acknowledged: 1, text: '+2' });
+        cluster.replica('m1').persistFailed('i/o error', cluster.now);
+        before = cluster.replies.length;
+      }
+      return 1;
+    };
+    cluster.run(5000);
+    expect(cluster.views.view.number).toBe(2);
+    expect(cluster.replica('m1').status()).toMatchObject({ role: 'failed', term: 1, problem: 'i/o error' });
+    expect(cluster.node('m1').machine.items).toEqual(['1']);
+    expect(cluster.replies.slice(before).filter(({ reply }) => reply.status === 'ok')).toEqual([]);
+  });
+
   it('a disk that fails: what was not said yet is taken back, and the others go on', () => {
     const cluster = new Cluster({ mode, size: 3 });
     const client = cluster.open();
