@@ -31,6 +31,9 @@ async function checkOutput(path: string): Promise<void> {
 /** A sender that has fallen silent is given up after its user timeout, but not before this. */
 const MIN_PATIENCE_MS = 60_000;
 
+/** A little more than a server takes to close after a reset. */
+const MAX_PARTING_MS = 1200;
+
 export async function runRecv(args: RecvArgs): Promise<void> {
   const reporter = new Reporter(args);
   await checkOutput(args.output);
@@ -46,6 +49,10 @@ export async function runRecv(args: RecvArgs): Promise<void> {
   reporter.json({ type: 'listening', host: address.address, port: address.port });
   try {
     await receiver.run();
+  } catch (error) {
+    // The process ends with the error, at once: a sender that did not get the reset must have heard of it by then. A second Ctrl-C need not wait.
+    await receiver.part();
+    throw error;
   } finally {
     // The recorders close when the process exits: a last reset is recorded, too.
     stopListening();
@@ -102,6 +109,15 @@ class Receiver {
     this.#current?.resetAndDestroy();
     this.#server.close();
     this.#wakeUp();
+  }
+
+  /** Resolves when the peers of what was reset have had their time to hear of it, or after that time: other connections are not waited for. */
+  async part(): Promise<void> {
+    if (this.#server.address() === null) return;
+    const tooLate = new AbortController();
+    const timer = setTimeout(() => tooLate.abort(), MAX_PARTING_MS);
+    await once(this.#server, 'close', { signal: tooLate.signal }).catch(() => {});
+    clearTimeout(timer);
   }
 
   async #next(): Promise<Socket | undefined> {

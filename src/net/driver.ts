@@ -17,6 +17,8 @@ const LATE_MS = 20;
 const MAX_DRAIN_TURNS = 1000;
 /** Datagrams sent in one turn, so that receiving and timers have theirs. */
 const MAX_BURST = 256;
+/** For so long an aborted connection's socket stays: for the RSTs that are said again, and to answer a peer that asks after all. */
+const PARTING_MS = 1000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const MAX_INTERNED = 4096;
 
@@ -83,6 +85,7 @@ export class Driver<T extends Driven = Endpoint> {
   #receivedThisTurn = 0;
   #drainTurns = 0;
   #isClosed = false;
+  #parting: NodeJS.Timeout | undefined;
   /** The owner's wish; a connection keeps the process alive, too, unless it is in `#unrefd`. */
   #isOwnerRef: boolean;
   readonly #unrefd = new Set<Connection>();
@@ -107,6 +110,11 @@ export class Driver<T extends Driven = Endpoint> {
 
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  /** It closes soon. */
+  get isParting(): boolean {
+    return this.#parting !== undefined;
   }
 
   get endpoint(): T {
@@ -152,11 +160,20 @@ export class Driver<T extends Driven = Endpoint> {
     this.#send(now, Infinity);
   }
 
+  /** Closes in a second: a RST that is lost, or not exactly what the peer expects, is said again and explained. `done` is called after that. */
+  closeAfterParting(done: () => void = () => {}): void {
+    this.#parting ??= setTimeout(() => {
+      this.close();
+      done();
+    }, PARTING_MS);
+  }
+
   /** Closes the UDP socket; connections that are left fall silent. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     liveDrivers.delete(this);
+    clearTimeout(this.#parting);
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#socket.close();
   }

@@ -97,7 +97,7 @@ export class Server extends EventEmitter<ServerEvents> {
     return this;
   }
 
-  /** No new connections; 'close' when those that are left have ended, as in node:net. */
+  /** No new connections; 'close' when those that are left have ended, as in node:net, and the peers of any that were reset had a second to hear of it. */
   close(callback?: (error?: Error) => void): this {
     if (!this.#isListening || this.#isClosing) {
       if (callback !== undefined) process.nextTick(callback, withCode('ERR_SERVER_NOT_RUNNING', 'the server does not listen'));
@@ -179,12 +179,20 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   #closeIfDone(): void {
-    if (!this.#isClosing || this.#driver!.isClosed) return;
-    this.#driver!.close();
+    const driver = this.#driver!;
+    if (!this.#isClosing || driver.isClosed) return;
+    if (driver.endpoint.isParting) driver.closeAfterParting(this.#onClosed);
+    else if (!driver.isParting) {
+      driver.close();
+      this.#onClosed();
+    }
+  }
+
+  readonly #onClosed = (): void => {
     this.#isListening = false;
     this.#isClosing = false;
     this.emit('close');
-  }
+  };
 }
 
 function withCode(code: string, message: string): Error {

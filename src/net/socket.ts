@@ -20,8 +20,6 @@ const KEEP_ALIVE_INTERVAL_MS = 1000;
 const KEEP_ALIVE_COUNT = 10;
 /** Linux' tcp_keepalive_time. */
 const KEEP_ALIVE_IDLE_MS = 7_200_000;
-/** How long the UDP socket of an aborted connection still answers its peer. */
-const ABORT_LINGER_MS = 1000;
 /** As much as the stream keeps on its own side of the transport's buffers. */
 const HIGH_WATER_MARK = 64 * 1024;
 
@@ -385,7 +383,6 @@ async function open(socket: Socket, options: ConnectOptions, config: TcpConfig):
     ...(options.sink === undefined ? {} : { sink: options.sink }),
     name: 'client',
   });
-  let linger: NodeJS.Timeout | undefined;
   const driver = new Driver({
     socket: datagrams,
     endpoint,
@@ -394,10 +391,10 @@ async function open(socket: Socket, options: ConnectOptions, config: TcpConfig):
     tap: options.tap,
     onEvents: () => socket.onEvents(),
     onAcceptable: () => {},
-    // A RST that is lost, or not exactly what the peer expects, is answered: then somebody must be here to repeat it.
     onIdle: () => {
-      if (connection.error?.code !== 'ECONNABORTED') driver.close();
-      else linger ??= setTimeout(() => driver.close(), ABORT_LINGER_MS);
+      // Also before there was a connection: a SYN-ACK that comes late is answered.
+      if (endpoint.isParting || connection.error?.code === 'ECONNABORTED') driver.closeAfterParting();
+      else if (!driver.isParting) driver.close();
     },
   });
   const connection = endpoint.connect(remote, monotonicNow());

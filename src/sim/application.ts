@@ -4,7 +4,7 @@ import {
   EVENT_CLOSED, EVENT_CONNECTED, EVENT_END, EVENT_FINISHED, EVENT_READABLE, EVENT_WRITABLE, type Connection,
 } from '../tcp/connection.ts';
 import type { ConnectionError } from '../tcp/errors.ts';
-import { CLOSED, TIME_WAIT } from '../tcp/state.ts';
+import { isSynchronized, TIME_WAIT } from '../tcp/state.ts';
 import type { Flow } from './flow.ts';
 import type { Pattern } from './pattern.ts';
 import type { ApplicationSpec } from './scenario.ts';
@@ -43,8 +43,6 @@ export class Application {
   /** Told that everything it wrote, and its FIN, has arrived. */
   hasFinished = false;
   hasAborted = false;
-  /** When it aborted a connection that stood: the peer has to be told, at once. */
-  owesResetAtMs: Millis | undefined;
   hasCrashed = false;
   /** The connection is gone. */
   isGone = false;
@@ -202,14 +200,15 @@ export class Application {
     if (peer.received !== written) report('finish', `${name}: told "finished", but the other side has ${peer.received} of ${written} bytes`);
   }
 
-  /** When its host sent the first RST to the peer; Infinity: never. */
-  get firstResetMs(): Millis {
-    return this.#options.flow?.firstResetMs ?? Infinity;
+  /** What the wire shows of it. */
+  get flow(): Flow | undefined {
+    return this.#options.flow;
   }
 
   #abort(): void {
     this.hasAborted = true;
-    if (!this.isGone && this.connection.state !== CLOSED && this.connection.state !== TIME_WAIT) this.owesResetAtMs = this.#options.now();
+    const { state } = this.connection;
+    if (isSynchronized(state) && state !== TIME_WAIT) this.#options.flow?.resets.onAbort(this.#options.now());
     this.connection.abort(this.#options.now());
   }
 }

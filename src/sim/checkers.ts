@@ -51,7 +51,7 @@ export function checkRun(run: FinishedRun, verdicts: Verdicts, coverage: Coverag
 function checkApplication(run: FinishedRun, session: FinishedSession, isClient: boolean, outages: Outages, verdicts: Verdicts, coverage: Coverage): void {
   const end = isClient ? session.client : session.server!;
   const { error } = end;
-  if (end.owesResetAtMs !== undefined && end.firstResetMs > end.owesResetAtMs) verdicts.report('abort', end.goneAtMs, end.name, 'aborted a connection that stood, and told nobody');
+  checkResets(end, verdicts);
   if (end.hasCrashed || end.hasAborted) return;
   if (end.isClean) {
     if (outages.within(end.startedAtMs, end.goneAtMs) > 0) coverage.add('outage masked');
@@ -65,6 +65,19 @@ function checkApplication(run: FinishedRun, session: FinishedSession, isClient: 
   } else if (error === undefined) {
     coverage.add('orphan left idle');
   }
+}
+
+/** An abort is told, and whoever is told believes it. */
+function checkResets(end: Application, verdicts: Verdicts): void {
+  const { flow, error } = end;
+  if (flow === undefined) return;
+  const problem = flow.resets.refuteAbort();
+  if (problem !== undefined) verdicts.report('abort', end.goneAtMs, end.name, problem);
+  const { takenAtMs } = flow.resets;
+  if (takenAtMs === Infinity) return;
+  if (flow.goneAtMs > takenAtMs) verdicts.report('reset', takenAtMs, end.name, 'lived on after a RST with exactly the number that it expects');
+  // No error at all: everything was delivered both ways, and only the ACK of the FIN was missing.
+  else if (error !== undefined && error.code !== 'ECONNRESET') verdicts.report('reset', takenAtMs, end.name, `took a RST for ${error.code}`);
 }
 
 /** Why the error is not right; undefined when the script proves it. */

@@ -53,6 +53,7 @@ export function coverConnection(coverage: Coverage, end: Application): void {
 export function coverEndpoint(coverage: Coverage, endpoint: Endpoint): void {
   const { counters } = endpoint;
   coverage.add('reset sent', counters.resetsSent);
+  coverage.add('reset said again', counters.resetsRepeated);
   coverage.add('backlog full', counters.backlogFull);
   coverage.add('corruption dropped', counters.droppedBadCrc + counters.droppedBadOffset + counters.droppedBadOption + counters.droppedNoCrc);
 }

@@ -43,7 +43,7 @@ export const THEMES: readonly Theme[] = [
   { ...SHORT_TIMEOUTS, name: 'refused', weight: 2 },
   { ...SHORT_TIMEOUTS, name: 'unreachable', weight: 2 },
   { ...SHORT_TIMEOUTS, name: 'crash while idle', weight: 5, holdMs: 20_000, keepAlive: KEEP_ALIVE, keepAliveProbability: 0.5 },
-  { ...SHORT_TIMEOUTS, name: 'abort', weight: 3 },
+  { ...ORDINARY, name: 'abort', weight: 3 },
   { ...SHORT_TIMEOUTS, name: 'stall', weight: 6 },
   { ...ORDINARY, name: 'backlog', weight: 2, maxLoss: 0.1 },
   { ...ORDINARY, name: 'reconnect', weight: 5, maxLoss: 0.1, mayStrip: false, mayFixSequence: false, attempts: 3 },

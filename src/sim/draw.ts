@@ -127,22 +127,22 @@ function drawAttempts(random: Random, theme: Theme, count: number, connections: 
   for (let i = 0; i < count; i++) {
     const own = random.fork(`attempt ${i}`);
     const firstCloses = own.below(3);
+    const aborts = theme.name === 'abort' ? (own.fork('aborts').chance(0.5) ? 'client' : 'server') : undefined;
     attempts.push({
       delayMs: i === 0 ? own.below(20) : own.chance(0.7) ? 0 : own.below(1500),
       simultaneous: theme.name === 'both open',
-      client: drawApplication(own.fork('client'), theme, connections, firstCloses !== 0, true),
-      server: drawApplication(own.fork('server'), theme, connections, firstCloses !== 1, false),
+      client: drawApplication(own.fork('client'), theme, connections, firstCloses !== 0, true, aborts === 'client'),
+      server: drawApplication(own.fork('server'), theme, connections, firstCloses !== 1, false, aborts === 'server'),
     });
   }
   return attempts;
 }
 
 /** At least one side has to close first, or both would wait. */
-function drawApplication(random: Random, theme: Theme, connections: number, closesFirst: boolean, isClient: boolean): ApplicationSpec {
+function drawApplication(random: Random, theme: Theme, connections: number, closesFirst: boolean, isClient: boolean, aborts: boolean): ApplicationSpec {
   const writeBytes = Math.ceil((LEAST_BYTES + random.below(EXTRA_BYTES)) / connections);
   const isSlow = random.chance(0.15);
   const stalls = theme.name === 'stall' && (isClient || random.chance(0.5));
-  const aborts = theme.name === 'abort' && !isClient;
   return {
     writeBytes,
     maxChunkBytes: pick(random, [500, 4000, 20_000, 100_000]),

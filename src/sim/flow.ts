@@ -4,6 +4,7 @@ import { seqAdd, type Seq } from '../wire/sequence.ts';
 import { BackoffWatch } from './backoff-watch.ts';
 import { IntervalSet } from './interval-set.ts';
 import { LossWatch } from './loss-watch.ts';
+import { ResetWatch } from './reset-watch.ts';
 import type { Report } from './verdict.ts';
 
 /** What the watched host promised by its configuration. */
@@ -19,14 +20,15 @@ const MAX_WINDOW_SHIFT = 14;
 const INITIAL_BYTES = 64 * 1024;
 /** Timestamps echoed count whole milliseconds on both ends of the interval. */
 const TIMESTAMP_ROUNDING_MS = 1.001;
+/** Where a RST is the end. Not in TIME-WAIT (RFC 1337); before ESTABLISHED other rules hold. */
+const RESETTABLE: ReadonlySet<string> = new Set(['ESTABLISHED', 'FIN-WAIT-1', 'FIN-WAIT-2', 'CLOSE-WAIT', 'CLOSING', 'LAST-ACK']);
 
 /**
  * One end of one connection as the wire shows it: what its host sent, and what reached it. Everything is kept as offsets
  * from the initial sequence numbers: the SYN is 0, the first byte 1. It never looks into the connection itself.
  */
 export class Flow {
-  /** When a RST was sent to the peer first; Infinity: never. */
-  firstResetMs: Millis = Infinity;
+  readonly resets = new ResetWatch();
   readonly #limits: FlowLimits;
   readonly #report: Report;
   readonly #backoff: BackoffWatch;
@@ -60,6 +62,7 @@ export class Flow {
   #offeredShift = ABSENT;
   #peerShift = ABSENT;
   isGone = false;
+  goneAtMs: Millis = Infinity;
   state = 'CLOSED';
   readonly isPassive: boolean;
   // For coverage.
@@ -100,15 +103,11 @@ export class Flow {
     this.#isClosed = true;
   }
 
-  /** The host sends a RST to this peer. */
-  onReset(now: Millis): void {
-    if (this.firstResetMs === Infinity) this.firstResetMs = now;
-  }
-
   /** The host did not run for a while: its timers may have been late. */
   onPause(): void {
     this.#backoff.forget();
     this.#losses.forget();
+    this.resets.excuse();
   }
 
   onRtt(rttMs: Millis): void {
@@ -125,7 +124,11 @@ export class Flow {
 
   /** A segment reached the host whole. */
   onReceive(segment: Segment, now: Millis): void {
-    if (!this.#learnIrs(segment) || segment.has(RST)) return;
+    if (!this.#learnIrs(segment)) return;
+    if (segment.has(RST)) {
+      this.#receiveReset(segment, now);
+      return;
+    }
     this.#backoff.forget();
     const expected = this.#expected;
     const left = offsetOf(segment.seq, this.irs!, expected);
@@ -162,6 +165,13 @@ export class Flow {
     const left = offsetOf(segment.seq, this.iss, this.#sentEnd);
     if (segment.length > 0) this.#checkSent(segment, left, now);
     if (segment.has(ACK)) this.#checkAck(segment);
+  }
+
+  /** Only what the host has acknowledged, with nothing beyond it, is surely the number that it expects (RFC 5961, 3.2). */
+  #receiveReset(segment: Segment, now: Millis): void {
+    if (!RESETTABLE.has(this.state) || (this.#limits.requiresIntegrity && !segment.hasCrc)) return;
+    const expected = this.#expected;
+    if (this.#acked === expected && offsetOf(segment.seq, this.irs!, expected) === expected) this.resets.onExact(now);
   }
 
   /** PAWS drops it (RFC 7323, 5.3): the host does not learn what it says. */

@@ -40,6 +40,7 @@ export class WireMonitor {
       this.#verdicts.report(checker, this.#now(), this.#host, message);
     };
     const flow = new Flow(this.#limitsOf(peerKey), isPassive, report);
+    this.#flows.get(peerKey)?.resets.excuse();
     this.#flows.set(peerKey, flow);
     if (isPassive && this.#receivingFrom === peerKey) flow.onReceive(this.#segment, this.#now());
   }
@@ -58,6 +59,7 @@ export class WireMonitor {
     const flow = this.#flows.get(peerKey);
     if (flow === undefined || flow.isGone) return;
     flow.isGone = true;
+    flow.goneAtMs = this.#now();
     this.#cover(flow);
   }
 
@@ -67,7 +69,11 @@ export class WireMonitor {
     if (!isWhole || decodeInto(this.#segment, datagram) !== OK) return;
     this.#receivingFrom = from.key;
     const flow = this.#flows.get(from.key);
-    if (flow === undefined || flow.isGone) return;
+    if (flow === undefined) return;
+    if (flow.isGone) {
+      if (this.#segment.has(RST) || (this.#segment.has(SYN) && !this.#segment.has(ACK))) flow.resets.excuse();
+      return;
+    }
     if (flow.state === 'TIME-WAIT' && this.#segment.has(FIN)) this.#coverage.add('fin again in time-wait');
     flow.onReceive(this.#segment, this.#now());
   }
@@ -82,7 +88,7 @@ export class WireMonitor {
       return;
     }
     if (segment.has(RST)) {
-      this.#flows.get(to.key)?.onReset(now);
+      this.#flows.get(to.key)?.resets.onSend(now);
       if (this.#limitsOf(to.key).requiresIntegrity && !segment.hasCrc) this.#verdicts.report('integrity', now, this.#host, 'a RST left without its CRC');
       return;
     }
@@ -98,7 +104,10 @@ export class WireMonitor {
 
   /** The host crashed, or the run is over. */
   endAll(): void {
-    for (const key of this.#flows.keys()) this.end(key);
+    for (const [key, flow] of this.#flows) {
+      this.end(key);
+      flow.resets.excuse();
+    }
     this.#flows.clear();
   }
 

@@ -11,6 +11,7 @@ import { seqAdd, type Seq } from '../wire/sequence.ts';
 import { acceptSyn } from './arrives.ts';
 import { datagramRoom, resolveConfig, type TcpConfig } from './config.ts';
 import { Connection } from './connection.ts';
+import { Farewells, type Reset } from './farewells.ts';
 import { CLOSED, SYN_RECEIVED } from './state.ts';
 import { PENDING_SYN, Tcb } from './tcb.ts';
 
@@ -18,15 +19,6 @@ import { PENDING_SYN, Tcb } from './tcb.ts';
 const BURST_SEGMENTS = 16;
 /** Stateless answers waiting to be sent; more are dropped and counted. */
 const MAX_RESETS = 64;
-
-/**
- * A RST is never acknowledged (RFC 9293, 3.10.7: nothing answers one), and after it there is nobody to answer who missed it but a stateless reply
- * to whatever he says next. So it is said a few times: after 50, 100, 200 and 400 ms more.
- */
-const RESET_REPETITIONS = 4;
-const FIRST_REPETITION_MS = 50;
-/** Aborted connections whose RSTs are said again; those of more are said once. */
-const MAX_FAREWELLS = 256;
 
 /** So many superseded deadlines are not worth cleaning up. */
 const MIN_STALE_DEADLINES = 64;
@@ -45,6 +37,9 @@ export class EndpointCounters {
   strangers = 0;
   resetsSent = 0;
   resetsSuppressed = 0;
+  /** RSTs of connections that are gone, said again (see Farewells), and those of so many that they are said once. */
+  resetsRepeated = 0;
+  resetsSaidOnce = 0;
   /** SYNs that found the backlog full. */
   backlogFull = 0;
   /** SYNs that found the table of connections full. */
@@ -64,22 +59,6 @@ export interface EndpointOptions {
   readonly maxConnections?: number;
   /** Initial sequence number to use instead of RFC 6528's, for experiments near the end of sequence space. */
   readonly initialSequence?: Seq;
-}
-
-interface Reset {
-  readonly to: Address;
-  readonly seq: Seq;
-  readonly ack: Seq;
-  readonly flags: number;
-  readonly hasCrc: boolean;
-}
-
-/** What an aborted connection has said, to be said again. */
-interface Farewell {
-  readonly resets: Reset[];
-  dueAt: Millis;
-  delayMs: Millis;
-  left: number;
 }
 
 /** Passive OPENs: half-open connections and those established but not yet taken by accept(). */
@@ -107,8 +86,7 @@ export class Endpoint implements Machine {
   readonly #incoming = new Segment();
   readonly #outgoing = new Segment();
   readonly #resets = new Fifo<Reset>();
-  /** By the peer's address. */
-  readonly #farewells = new Map<string, Farewell>();
+  readonly #farewells = new Farewells();
   /** Connections that may have something to send, each at most once. */
   readonly #ready = new Fifo<Connection>();
   #burst = 0;
@@ -134,6 +112,11 @@ export class Endpoint implements Machine {
   /** Half-open connections in the backlog. */
   get halfOpenCount(): number {
     return this.#listener?.pending.size ?? 0;
+  }
+
+  /** Peers of connections that were reset are still to be told again: whoever closes the socket now leaves it at one RST. */
+  get isParting(): boolean {
+    return this.#farewells.length > 0;
   }
 
   connections(): IterableIterator<Connection> {
@@ -223,7 +206,7 @@ export class Endpoint implements Machine {
   }
 
   poll(now: Millis): Transmit | undefined {
-    const reset = this.#resets.shift();
+    const reset = this.#resets.shift() ?? this.#pollFarewell();
     if (reset !== undefined) return this.#sendReset(reset);
     for (let connection = this.#ready.peek(); connection !== undefined; connection = this.#ready.peek()) {
       const out = this.#outgoing;
@@ -244,13 +227,11 @@ export class Endpoint implements Machine {
 
   nextTimeout(): Millis {
     if (this.#resets.length > 0 || this.#ready.length > 0) return -Infinity;
-    let next = this.#deadlines.nextTime();
-    for (const { dueAt } of this.#farewells.values()) next = Math.min(next, dueAt);
-    return next;
+    return Math.min(this.#deadlines.nextTime(), this.#farewells.nextTimeout());
   }
 
   handleTimeout(now: Millis): void {
-    for (const [key, farewell] of this.#farewells) if (farewell.dueAt <= now) this.#sayAgain(key, farewell, now);
+    this.#farewells.handleTimeout(now);
     while (this.#deadlines.nextTime() <= now) {
       const time = this.#deadlines.nextTime();
       const connection = this.#deadlines.pop()!;
@@ -287,10 +268,10 @@ export class Endpoint implements Machine {
   /** LISTEN and CLOSED (RFC 9293, 3.10.7.1 and 3.10.7.2). */
   #receiveFromStranger(from: Address, segment: Segment, now: Millis): void {
     const listener = this.#listener;
+    // He knows of no connection either, or begins a new one, which he may have to do more than once.
+    if (segment.has(RST) || (segment.has(SYN) && !segment.has(ACK))) this.#farewells.delete(from.key);
     if (segment.has(RST)) {
       this.counters.strangers++;
-      // He knows of no connection either.
-      this.#farewells.delete(from.key);
       return;
     }
     if (listener === undefined || segment.has(ACK) || !segment.has(SYN)) {
@@ -347,18 +328,13 @@ export class Endpoint implements Machine {
   }
 
   #noteFarewell(to: Address, { seq, ack, flags, hasCrc }: Segment, now: Millis): void {
-    const known = this.#farewells.get(to.key);
-    if (known !== undefined) known.resets.push({ to, seq, ack, flags, hasCrc });
-    else if (this.#farewells.size < MAX_FAREWELLS) {
-      this.#farewells.set(to.key, { resets: [{ to, seq, ack, flags, hasCrc }], dueAt: now + FIRST_REPETITION_MS, delayMs: FIRST_REPETITION_MS, left: RESET_REPETITIONS });
-    }
+    if (!this.#farewells.add({ to, seq, ack, flags, hasCrc }, now)) this.counters.resetsSaidOnce++;
   }
 
-  #sayAgain(key: string, farewell: Farewell, now: Millis): void {
-    for (const reset of farewell.resets) if (this.#resets.length < MAX_RESETS) this.#resets.push(reset);
-    farewell.delayMs *= 2;
-    farewell.dueAt = now + farewell.delayMs;
-    if (--farewell.left === 0) this.#farewells.delete(key);
+  #pollFarewell(): Reset | undefined {
+    const reset = this.#farewells.poll();
+    if (reset !== undefined) this.counters.resetsRepeated++;
+    return reset;
   }
 
   /** Something happened to the connection: it may have segments to send, events to tell, another deadline. */

@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, createReadStream, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { defaultProfile, parseProfile } from '../../src/link/profile.ts';
+import { startProxy } from '../../src/net/proxy.ts';
 import { endAll, failmask, makeDirectory, type Program } from './program.ts';
 import { codes, randomFile, receiver, unusedPort } from './transfers.ts';
 
@@ -166,6 +168,27 @@ describe('pipes', () => {
     recv.child.stdout!.destroy();
     send.write('second');
     expect(await codes(recv, send)).toEqual([1, 4]);
+  });
+});
+
+describe('a reset that is lost', () => {
+  // Nothing is under way, so nobody asks: the process itself must not end before it has said it again.
+  it.each(['send', 'recv'] as const)('is said again by %s before it exits', async (name) => {
+    const { recv, to } = await receiver('-o', '-');
+    const proxy = await startProxy({ port: 0, targetHost: '127.0.0.1', targetPort: Number(to.split(':')[1]), seed: 1 });
+    try {
+      const send = failmask(['send', `127.0.0.1:${proxy.address.port}`, '-'], { stdin: 'pipe' });
+      send.write('x');
+      await recv.until(() => recv.stdoutBytes > 0);
+      const [victim, other, direction] = name === 'send' ? [send, recv, 'up' as const] : [recv, send, 'down' as const];
+      proxy.setProfile(direction, parseProfile('blackhole'));
+      victim.kill('SIGTERM');
+      while (proxy.stats()[direction].blackholed === 0 && victim.child.exitCode === null) await new Promise((resolve) => setImmediate(resolve));
+      proxy.setProfile(direction, defaultProfile);
+      expect(await codes(victim, other)).toEqual([130, 4]);
+    } finally {
+      await proxy.close();
+    }
   });
 });
 

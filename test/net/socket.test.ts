@@ -183,6 +183,32 @@ describe('a reset', () => {
     expect((await failed).code).toBe('ECONNRESET');
   });
 
+  it.each(['client', 'server'] as const)('that is lost is said again, although the %s has ended', { timeout: 10_000 }, async (side) => {
+    const server = await listen();
+    const proxy = await between(server);
+    const client = open(proxy.address.port);
+    const [[peer]] = (await Promise.all([once(server, 'connection'), once(client, 'connect')])) as [[Socket], unknown];
+    const [victim, other, direction] = side === 'client' ? [client, peer, 'up' as const] : [peer, client, 'down' as const];
+    const failed = errorOf(other);
+    proxy.setProfile(direction, BLACKHOLE);
+    const { blackholed } = proxy.stats()[direction];
+    victim.resetAndDestroy();
+    server.close();
+    await until(() => proxy.stats()[direction].blackholed > blackholed);
+    proxy.setProfile(direction, defaultProfile);
+    expect((await failed).code).toBe('ECONNRESET');
+  });
+
+  it('keeps a closing server for a second, lest nobody answers who missed it', async () => {
+    const { peer, server } = await openPair();
+    peer.resetAndDestroy();
+    const startedAt = performance.now();
+    server.close();
+    await once(server, 'close');
+    expect(performance.now() - startedAt).toBeGreaterThan(900);
+    expect(server.address()).toBe(null);
+  });
+
   it('while connecting goes to nobody', async () => {
     const server = await listen();
     const client = open(portOf(server));

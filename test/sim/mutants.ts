@@ -158,4 +158,22 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'if (isOpen || isHalfOpen) tcb.pending = PENDING_RST;',
     replace: '',
   },
+  {
+    name: 'abort says its RST once',
+    file: 'tcp/farewells.ts',
+    find: '    this.#nextAt = Math.min(this.#nextAt, dueAt);\n    return true;',
+    replace: '    return true;',
+  },
+  {
+    name: 'aborted connection says its RST for ever',
+    file: 'tcp/farewells.ts',
+    find: 'farewell.dueAt = --farewell.left === 0 ?',
+    replace: 'farewell.dueAt = farewell.left === 0 ?',
+  },
+  {
+    name: 'exact RST challenged like any other',
+    file: 'tcp/arrives.ts',
+    find: 'if (segment.seq !== tcb.receiver.rcvNxt) {\n    challenge(tcb, now);',
+    replace: 'if (segment.seq !== tcb.receiver.rcvNxt || tcb.outstanding === 0) {\n    challenge(tcb, now);',
+  },
 ];

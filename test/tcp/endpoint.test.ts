@@ -195,4 +195,25 @@ describe('endpoint', () => {
     t.nothing();
     expect(t.endpoint.connectionCount).toBe(1);
   });
+
+  it('nor to a peer that begins anew, though nobody listens any more', () => {
+    const { t, c } = openPassive();
+    t.call((now) => c.abort(now));
+    t.out('R.');
+    t.call((now) => t.endpoint.stopListening(now));
+    expect(t.endpoint.isParting).toBe(true);
+    t.in('S', PEERS.mss);
+    // From no state of ours: RFC 9293, 3.5.2.
+    t.out('R.', { ack: 1 });
+    expect(t.endpoint.isParting).toBe(false);
+    t.wait(900);
+    t.nothing();
+  });
+
+  it('counts the RSTs that it says again', () => {
+    const { t, c } = openPassive();
+    t.call((now) => c.abort(now));
+    t.wait(900);
+    expect(t.endpoint.counters).toMatchObject({ resetsRepeated: 4, resetsSaidOnce: 0 });
+  });
 });
