@@ -1,4 +1,4 @@
-import { formatAddress } from '../core/address.ts';
+import { formatAddress, parseAddress } from '../core/address.ts';
 import type { LinkProfile } from '../link/profile.ts';
 import { startProxy, type Proxy } from './proxy.ts';
 
@@ -82,11 +82,8 @@ export class GroupLinks {
     const known = this.#links.find((link) => link.from === from && link.to === to);
     if (known !== undefined) return formatAddress(known.proxy.address);
     const { host, profile } = this.#options;
-    const cut = address.lastIndexOf(':');
-    const proxy = await startProxy({
-      host, port: 0, targetHost: address.slice(0, cut).replace(/^\[|\]$/g, ''), targetPort: Number(address.slice(cut + 1)),
-      seed: this.#nextSeed++, up: profile, down: profile,
-    });
+    const target = parseAddress(address)!;
+    const proxy = await startProxy({ host, port: 0, targetHost: target.host, targetPort: target.port, seed: this.#nextSeed++, up: profile, down: profile });
     this.#links.push({ from, to, proxy });
     return formatAddress(proxy.address);
   }

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { formatAddress } from '../core/address.ts';
 import type { Millis } from '../core/machine.ts';
 import { GroupLinks, type Place } from './group-links.ts';
 import { GroupProcess, parseLine, type Line } from './group-process.ts';
@@ -232,8 +233,7 @@ export class GroupSupervisor {
   }
 
   #address({ port }: Identity): string {
-    const { host } = this.#options;
-    return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    return formatAddress({ host: this.#options.host, port });
   }
 
   #directory(id: string): string {

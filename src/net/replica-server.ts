@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 
-import type { Address } from '../core/address.ts';
+import { formatAddress, type Address } from '../core/address.ts';
 import { createRandom } from '../core/random.ts';
 import type { Sink } from '../core/trace.ts';
 import { createReplica, createViewServer, lieOf, type Administered, type ReplicaOptions } from '../group/assemble.ts';
@@ -80,7 +80,7 @@ export class ReplicaServer {
       },
       build: (endpoint, local, now) => {
         const random = createRandom(randomInt(2 ** 32));
-        const self: Peer = { id, address: `${local.host}:${local.port}` };
+        const self: Peer = { id, address: formatAddress(local) };
         const create = options.isViewServer === true ? createViewServer : createReplica;
         replica = create({
           ...options.replica, self, bootstrap: beginning!.bootstrap, viewServers: beginning!.viewServers, isFounding: beginning!.isFounding,

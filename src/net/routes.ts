@@ -1,4 +1,4 @@
-import { makeAddress, type Address } from '../core/address.ts';
+import { parseAddress, type Address } from '../core/address.ts';
 import type { Peer } from '../group/replica.ts';
 
 /** Where others are reached from here: at their own addresses, or at the proxies that stand before them. */
@@ -9,9 +9,8 @@ export class Routes {
     for (const [address, route] of Object.entries(routes)) this.#routes.set(address, route);
   }
 
-  /** Undefined for what is no HOST:PORT with an IP literal. */
+  /** Undefined for what is no HOST:PORT. */
   resolve({ address }: Peer): Address | undefined {
-    const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(this.#routes.get(address) ?? address);
-    return match === null ? undefined : makeAddress(match[1] ?? match[2]!, Number(match[3]));
+    return parseAddress(this.#routes.get(address) ?? address);
   }
 }
