@@ -12,7 +12,7 @@ import { SnapshotError, type Reply } from '../state-machine.ts';
 import type { SnapshotMark, Storage, StoredEntry } from '../storage.ts';
 import { MembershipHistory, readMembership, writeMembership, type Membership } from './membership.ts';
 import type { RaftConfig } from './raft-config.ts';
-import { decodeCommand } from './raft-entry.ts';
+import { decodeCommand } from '../log-command.ts';
 import { encodeRaftMessage, type RaftMessage } from './raft-message.ts';
 
 const NOBODY = '';

@@ -6,7 +6,7 @@ import type { StoredEntry } from '../storage.ts';
 import { isQuorum, type Membership } from './membership.ts';
 import { Progress } from './progress.ts';
 import type { RaftCore } from './raft-core.ts';
-import { encodeCommand, type RaftCommand } from './raft-entry.ts';
+import { encodeCommand, type LogCommand } from '../log-command.ts';
 import type { RaftMessage } from './raft-message.ts';
 
 /** Of the entries in one message, unless a single one is larger. */
@@ -214,7 +214,7 @@ export class Replication {
     return progress;
   }
 
-  #append(command: RaftCommand, now: Millis): void {
+  #append(command: LogCommand, now: Millis): void {
     const core = this.#core;
     core.append([{ index: core.log.lastIndex + 1, term: core.term, bytes: encodeCommand(command) }], now);
   }

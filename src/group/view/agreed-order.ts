@@ -1,6 +1,6 @@
 import type { Millis } from '../../core/machine.ts';
 import type { Request } from '../message.ts';
-import { encodeCommand } from '../raft/raft-entry.ts';
+import { encodeCommand } from '../log-command.ts';
 import type { ReplicaId } from '../replica.ts';
 import type { ViewCore } from './view-core.ts';
 import { compareStamps, type MessageId, type PendingMessage, type Stamp, type ViewMessage } from './view-message.ts';

@@ -1,6 +1,6 @@
 import type { Millis } from '../../core/machine.ts';
 import type { Request } from '../message.ts';
-import { encodeCommand } from '../raft/raft-entry.ts';
+import { encodeCommand } from '../log-command.ts';
 import type { Peer, ReplicaId } from '../replica.ts';
 import { SnapshotSending } from '../snapshot-transfer.ts';
 import type { ViewCore } from './view-core.ts';

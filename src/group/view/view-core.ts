@@ -4,7 +4,7 @@ import type { Sink } from '../../core/trace.ts';
 import { ByteReader, ByteWriter } from '../byte-codec.ts';
 import { EntryLog } from '../entry-log.ts';
 import { LogCompaction } from '../log-compaction.ts';
-import { decodeCommand } from '../raft/raft-entry.ts';
+import { decodeCommand } from '../log-command.ts';
 import type { Peer, ReplicaId, Role } from '../replica.ts';
 import { ReplicaOutput } from '../replica-output.ts';
 import type { Service } from '../service.ts';

@@ -3,7 +3,7 @@ import type { Random } from '../../core/random.ts';
 import type { Sink } from '../../core/trace.ts';
 import type { Detector } from '../detector.ts';
 import type { ReplyMessage, Request } from '../message.ts';
-import { decodeCommand, encodeCommand } from '../raft/raft-entry.ts';
+import { decodeCommand, encodeCommand } from '../log-command.ts';
 import type { Peer, Ready, Replica, ReplicaId, ReplicaStatus } from '../replica.ts';
 import type { Service } from '../service.ts';
 import type { Storage } from '../storage.ts';

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ByteWriter } from '../../../src/group/byte-codec.ts';
 import { writeMembership } from '../../../src/group/raft/membership.ts';
 import { encodeRaftMessage } from '../../../src/group/raft/raft-message.ts';
-import { encodeCommand } from '../../../src/group/raft/raft-entry.ts';
+import { encodeCommand } from '../../../src/group/log-command.ts';
 import { Service } from '../../../src/group/service.ts';
 import { ListMachine } from '../list-machine.ts';
 import { Cluster, peer } from './cluster.ts';

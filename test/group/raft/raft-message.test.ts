@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { createRandom } from '../../../src/core/random.ts';
 import { MAX_MESSAGE_BYTES } from '../../../src/group/framing.ts';
-import { decodeCommand, encodeCommand, type RaftCommand } from '../../../src/group/raft/raft-entry.ts';
+import { decodeCommand, encodeCommand, type LogCommand } from '../../../src/group/log-command.ts';
 import { decodeRaftMessage, encodeRaftMessage, type RaftMessage } from '../../../src/group/raft/raft-message.ts';
 
 const BIG = Number.MAX_SAFE_INTEGER;
@@ -23,7 +23,7 @@ const MESSAGES: readonly RaftMessage[] = [
   { kind: 'chunk-reply', term: 4, transfer: 2 ** 40, received: 4, isComplete: true },
 ];
 
-const COMMANDS: readonly RaftCommand[] = [
+const COMMANDS: readonly LogCommand[] = [
   { kind: 'no-op' },
   { kind: 'request', request: { kind: 'request', clientId: '#17', serial: BIG, acknowledged: 3, isStale: false, operation: Uint8Array.of(1, 2, 3) } },
   { kind: 'membership', members: [{ id: 'm1', address: '[::1]:99', isVoter: true }, { id: 'm2', address: '10.0.0.2:1', isVoter: false }] },
