@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -13,10 +13,10 @@ process.on('exit', () => {
 });
 
 /** Starts the built command; it ends with this process. */
-export function startFailmask(main: string, args: readonly (string | number)[]): ChildProcess {
-  const child = spawn(process.execPath, [main, ...args.map(String)], { stdio: ['pipe', 'pipe', 'pipe'] });
+export function startFailmask(main: string, args: readonly (string | number)[], stdio: StdioOptions = ['pipe', 'pipe', 'pipe']): ChildProcess {
+  const child = spawn(process.execPath, [main, ...args.map(String)], { stdio });
   started.add(child);
-  child.stdin!.on('error', () => {});
+  child.stdin?.on('error', () => {});
   child.once('close', () => started.delete(child));
   return child;
 }
