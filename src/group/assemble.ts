@@ -38,7 +38,7 @@ export interface ReplicaOptions {
   readonly bootstrap: readonly Peer[];
   readonly viewServers: readonly Peer[];
   readonly fence: 'view-service' | 'none';
-  /** The group begins now: nobody has any memory yet. */
+  /** Its disk is the one that the group was founded with: if nothing is on it, nothing was promised. */
   readonly isFounding: boolean;
   readonly storage: Storage;
   readonly random: Random;

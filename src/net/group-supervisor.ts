@@ -1,12 +1,11 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { formatAddress } from '../core/address.ts';
 import type { Millis } from '../core/machine.ts';
 import { GroupLinks, type Place } from './group-links.ts';
-import { GroupProcess, parseLine, type Line } from './group-process.ts';
-
-export type ProcessKind = 'member' | 'view-server' | 'balancer';
+import { GroupProcess, type Line } from './group-process.ts';
+import { makeDisk, readGroupRecord, writeGroupRecord, type GroupRecord, type Identity, type ProcessKind } from './group-record.ts';
 
 export interface GroupSupervisorOptions {
   readonly mode: string;
@@ -43,15 +42,6 @@ export interface GroupEvent {
   readonly text: string;
 }
 
-/** Who somebody is, from one start to the next. */
-interface Identity {
-  readonly id: string;
-  readonly kind: ProcessKind;
-  port: number;
-  /** One of the first members, who know each other from the beginning. */
-  readonly isFounder: boolean;
-}
-
 interface Member {
   readonly record: Identity;
   process: GroupProcess | undefined;
@@ -74,7 +64,6 @@ export class GroupRequestError extends Error {
   override readonly name = 'GroupRequestError';
 }
 
-const GROUP_FILE = 'group.json';
 /** Between two tries of what only a leader can do. */
 const ADMIN_INTERVAL_MS = 200;
 const ADMIN_TIMEOUT_MS = 60_000;
@@ -84,10 +73,9 @@ const STOP_TIMEOUT_MS = 3000;
 export class GroupSupervisor {
   readonly #options: GroupSupervisorOptions;
   readonly #members = new Map<string, Member>();
+  #founders: readonly Place[] = [];
   #nextMember: number;
   #isStopping = false;
-  /** The group begins its life with this start. */
-  #isFounding = false;
 
   constructor(options: GroupSupervisorOptions) {
     this.#options = options;
@@ -106,14 +94,16 @@ export class GroupSupervisor {
   /** Starts everybody. Rejects with what the first one that could not start said. */
   async start(): Promise<void> {
     await mkdir(this.#options.dataDirectory, { recursive: true });
-    const known = await this.#readRecords();
-    this.#isFounding = known === undefined;
-    for (const record of known ?? this.#founders()) this.#members.set(record.id, { record, process: undefined, wasStopped: false });
+    const known = await this.#readRecord();
+    const records = known?.processes ?? this.#founding();
+    // Disks before the record: once a group is on record, whoever has none has lost it.
+    if (known === undefined) for (const record of records) await this.#makeDisk(record, true);
+    for (const record of records) this.#members.set(record.id, { record, process: undefined, wasStopped: false });
     const all = [...this.#members.values()];
     await Promise.all(all.map((member) => this.#launch(member)));
-    await this.#writeRecords();
+    if (known === undefined) this.#founders = this.members;
+    await this.#writeRecord();
     await Promise.all(all.map((member) => this.#begin(member)));
-    this.#isFounding = false;
     for (const { record } of all) this.#tell('started', record.id, this.#address(record));
   }
 
@@ -163,9 +153,10 @@ export class GroupSupervisor {
     const id = `m${this.#nextMember++}`;
     const record: Identity = { id, kind: 'member', port: 0, isFounder: false };
     const member: Member = { record, process: undefined, wasStopped: false };
+    await this.#makeDisk(record, false);
     this.#members.set(id, member);
     await this.#launch(member);
-    await this.#writeRecords();
+    await this.#writeRecord();
     await this.#shareRoutes();
     await this.#begin(member);
     await this.#administer({ type: 'add', peer: { id, address: this.#address(record) } }, `${id} was not taken in`);
@@ -184,7 +175,7 @@ export class GroupSupervisor {
     await this.#administer({ type: 'remove', id }, `${id} was not let go`);
     await this.#end(member, 'SIGKILL');
     this.#members.delete(id);
-    await this.#writeRecords();
+    await this.#writeRecord();
     for (const { record: { kind }, process } of this.#members.values()) if (kind === 'balancer') process?.tell({ type: 'no-member', id });
     this.#tell('removed', id, '');
   }
@@ -197,6 +188,7 @@ export class GroupSupervisor {
     if (!this.#options.canGrow) {
       // Its seat is taken by one without memory, which gets it back from the others.
       await rm(this.#directory(id), { recursive: true, force: true });
+      await this.#makeDisk(member.record, false);
       await this.restart(id);
       return id;
     }
@@ -240,7 +232,7 @@ export class GroupSupervisor {
     return join(this.#options.dataDirectory, id);
   }
 
-  #founders(): Identity[] {
+  #founding(): Identity[] {
     const { size, viewServers, balancers, balancerPort } = this.#options;
     const make = (count: number, letter: string, kind: ProcessKind, firstPort = 0): Identity[] => Array.from({ length: count }, (_, i) => ({
       id: `${letter}${i + 1}`, kind, port: firstPort === 0 ? 0 : firstPort + i, isFounder: true,
@@ -252,7 +244,6 @@ export class GroupSupervisor {
     const { record } = member;
     const { clusterId, mode, settings, faulty, host, argsOf } = this.#options;
     const directory = this.#directory(record.id);
-    if (record.kind !== 'balancer') await mkdir(directory, { recursive: true });
     const fault = record.kind === 'member' ? faulty.get(Number(record.id.slice(1))) : undefined;
     const spec: Line = {
       ...settings, id: record.id, clusterId, mode, host, port: record.port, directory, ...(fault === undefined ? {} : { faulty: fault }),
@@ -275,20 +266,14 @@ export class GroupSupervisor {
 
   /** Tells a process who the others are; with that it begins to serve. */
   async #begin({ record, process }: Member): Promise<void> {
-    const founders = [...this.#members.values()].filter(({ record: { isFounder, kind } }) => isFounder && kind === 'member').map((founder) => this.#place(founder));
     const viewServers = this.#places((kind) => kind === 'view-server');
     process?.tell({
       type: 'begin',
-      bootstrap: record.kind === 'view-server' ? viewServers : record.kind === 'balancer' ? this.members : record.isFounder ? founders : [],
+      bootstrap: record.kind === 'view-server' ? viewServers : record.kind === 'balancer' ? this.members : record.isFounder ? this.#founders : [],
       viewServers,
-      isFounding: this.#isFounding,
       members: this.members,
       routes: await this.#routes(record.id, record.kind),
     });
-  }
-
-  #place({ record }: Member): Place {
-    return { id: record.id, address: this.#address(record) };
   }
 
   async #routes(id: string, kind: ProcessKind): Promise<Record<string, string>> {
@@ -359,22 +344,25 @@ export class GroupSupervisor {
     this.#options.onEvent({ kind, id, text });
   }
 
-  /** Who the group was before, when it lived here already. Throws Error when it was another kind of group. */
-  async #readRecords(): Promise<Identity[] | undefined> {
-    const path = join(this.#options.dataDirectory, GROUP_FILE);
-    const text = await readFile(path, 'utf8').catch(() => undefined);
-    if (text === undefined) return undefined;
-    const saved = parseLine(text) as { mode?: unknown; clusterId?: unknown; next?: unknown; processes?: unknown } | undefined;
-    if (saved === undefined || !Array.isArray(saved.processes)) throw new Error(`${path} is damaged`);
-    if (saved.mode !== this.#options.mode) throw new Error(`${path}: a group in mode ${String(saved.mode)} lives there`);
-    if (saved.clusterId !== this.#options.clusterId) throw new Error(`${path}: the group "${String(saved.clusterId)}" lives there`);
-    this.#nextMember = Number(saved.next);
-    return saved.processes as Identity[];
+  async #makeDisk({ id, kind }: Identity, isFounding: boolean): Promise<void> {
+    const { mode, clusterId } = this.#options;
+    if (kind !== 'balancer') await makeDisk(this.#directory(id), { mode, clusterId, id, isFounding });
   }
 
-  async #writeRecords(): Promise<void> {
+  /** Who the group was before, when it lived here already. Throws Error when it was another kind of group. */
+  async #readRecord(): Promise<GroupRecord | undefined> {
+    const { dataDirectory, mode, clusterId } = this.#options;
+    const record = await readGroupRecord(dataDirectory);
+    if (record === undefined) return undefined;
+    if (record.mode !== mode) throw new Error(`${dataDirectory}: a group in mode ${record.mode} lives there`);
+    if (record.clusterId !== clusterId) throw new Error(`${dataDirectory}: the group "${record.clusterId}" lives there`);
+    this.#nextMember = record.next;
+    this.#founders = record.founders;
+    return record;
+  }
+
+  async #writeRecord(): Promise<void> {
     const { mode, clusterId, dataDirectory } = this.#options;
-    const processes = [...this.#members.values()].map(({ record }) => record);
-    await writeFile(join(dataDirectory, GROUP_FILE), `${JSON.stringify({ mode, clusterId, next: this.#nextMember, processes }, undefined, 2)}\n`);
+    await writeGroupRecord(dataDirectory, { mode, clusterId, next: this.#nextMember, founders: this.#founders, processes: [...this.#members.values()].map(({ record }) => record) });
   }
 }

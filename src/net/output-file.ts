@@ -105,6 +105,18 @@ export async function openOutput(path: string, stdout: Writable, signal?: AbortS
   return new PartFile(path, await open(partPath(path), 'w'));
 }
 
+/** A regular file that has the old content or the new one, whatever happens meanwhile. */
+export async function replaceFile(path: string, content: string): Promise<void> {
+  const file = new PartFile(path, await open(partPath(path), 'w'));
+  try {
+    await file.write(new TextEncoder().encode(content));
+    await file.commit();
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+}
+
 /** A FIFO or a device. False for what is not there. */
 export async function isSpecialFile(path: string): Promise<boolean> {
   const status = await stat(path).catch(() => undefined);

@@ -4,13 +4,15 @@ import { formatAddress, type Address } from '../core/address.ts';
 import { createRandom } from '../core/random.ts';
 import type { Sink } from '../core/trace.ts';
 import { createReplica, createViewServer, lieOf, type Administered, type ReplicaOptions } from '../group/assemble.ts';
-import { openStorage } from '../group/disk-storage.ts';
+import { LOG, openStorage } from '../group/disk-storage.ts';
 import { makeFaulty, type Fault } from '../group/faulty.ts';
 import { MemberNode } from '../group/member-node.ts';
 import type { Peer, Replica, ReplicaStatus } from '../group/replica.ts';
+import { CorruptLogError } from '../group/storage.ts';
 import { MemberHost } from '../host/member-host.ts';
 import { monotonicNow } from './driver.ts';
 import { FileDisk } from './file-disk.ts';
+import { readDiskLabel, REMEDY, writeDiskLabel, type DiskLabel } from './group-record.ts';
 import { openHost, type OpenHost } from './host-driver.ts';
 import { Routes } from './routes.ts';
 
@@ -18,7 +20,6 @@ import { Routes } from './routes.ts';
 export interface Beginning {
   readonly bootstrap: readonly Peer[];
   readonly viewServers: readonly Peer[];
-  readonly isFounding: boolean;
   /** Where addresses are reached from here, when not at themselves. */
   readonly routes: Readonly<Record<string, string>>;
 }
@@ -47,15 +48,21 @@ export class ReplicaServer {
   readonly #open: OpenHost<MemberHost>;
   readonly #routes: Routes;
   #isPersisting = false;
+  /** Called once something is on disk, before anything is said that counts on it. */
+  #begun: (() => Promise<void>) | undefined;
 
-  private constructor(disk: FileDisk, replica: Replica & Partial<Administered>, open: OpenHost<MemberHost>, routes: Routes) {
+  private constructor(disk: FileDisk, replica: Replica & Partial<Administered>, open: OpenHost<MemberHost>, routes: Routes, begun: (() => Promise<void>) | undefined) {
     this.#disk = disk;
+    this.#begun = begun;
     this.#replica = replica;
     this.#open = open;
     this.#routes = routes;
   }
 
-  /** Rejects with the system's error when address or directory cannot be had, and with CorruptLogError when the disk cannot be believed. */
+  /**
+   * Rejects with the system's error when address or directory cannot be had, with Error when the disk is gone or another's, and with
+   * CorruptLogError when what is on it cannot be believed.
+   */
   static async start(options: ReplicaServerOptions): Promise<ReplicaServer> {
     const disk = await FileDisk.open(options.directory);
     try {
@@ -71,11 +78,14 @@ export class ReplicaServer {
     const routes = new Routes();
     let server: ReplicaServer | undefined;
     let beginning: Beginning | undefined;
+    let label: DiskLabel | undefined;
     let replica: (Replica & Partial<Administered>) | undefined;
     const open = await openHost<MemberHost>({
       host, port, name: id, isRef: true,
       bound: async (local) => {
         beginning = await options.bound(local);
+        label = await readDiskLabel(options.directory, { mode: options.replica.mode, clusterId, id });
+        if (label.hasBegun && disk.readFile(LOG.file) === undefined) throw new CorruptLogError(LOG.file, 0, `there is none any more, and with it what ${id} had promised is gone; ${REMEDY} ${id}`);
         routes.set(beginning.routes);
       },
       build: (endpoint, local, now) => {
@@ -83,7 +93,7 @@ export class ReplicaServer {
         const self: Peer = { id, address: formatAddress(local) };
         const create = options.isViewServer === true ? createViewServer : createReplica;
         replica = create({
-          ...options.replica, self, bootstrap: beginning!.bootstrap, viewServers: beginning!.viewServers, isFounding: beginning!.isFounding,
+          ...options.replica, self, bootstrap: beginning!.bootstrap, viewServers: beginning!.viewServers, isFounding: label!.isFounding,
           storage: openStorage((file) => disk.readFile(file)), random, now, ...(sink === undefined ? {} : { sink }),
         });
         // The replica itself is asked how it is: it does not know that it lies.
@@ -93,7 +103,8 @@ export class ReplicaServer {
       },
       afterTurn: () => server?.persist(),
     });
-    server = new ReplicaServer(disk, replica!, open, routes);
+    const begun = label!.hasBegun ? undefined : (): Promise<void> => writeDiskLabel(options.directory, { ...label!, hasBegun: true });
+    server = new ReplicaServer(disk, replica!, open, routes, begun);
     server.persist();
     return server;
   }
@@ -121,8 +132,11 @@ export class ReplicaServer {
     const operations = this.#open.host.takeDisk();
     if (operations === undefined) return;
     this.#isPersisting = true;
-    this.#disk.run(operations).then(
-      () => this.#open.host.diskDone(),
+    this.#disk.run(operations).then(() => this.#begun?.()).then(
+      () => {
+        this.#begun = undefined;
+        this.#open.host.diskDone();
+      },
       (error: Error) => this.#open.host.diskFailed(error.message, monotonicNow()),
     ).finally(() => {
       this.#isPersisting = false;

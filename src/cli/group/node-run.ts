@@ -6,7 +6,7 @@ import { traitsOf, type Mode } from '../../group/modes.ts';
 import type { Peer } from '../../group/replica.ts';
 import { BalancerServer, type BalancerBeginning } from '../../net/balancer-server.ts';
 import { parseLine, type Line } from '../../net/group-process.ts';
-import type { ProcessKind } from '../../net/group-supervisor.ts';
+import type { ProcessKind } from '../../net/group-record.ts';
 import { ReplicaServer, type Beginning } from '../../net/replica-server.ts';
 import { exitWithParent } from '../../net/supervisor.ts';
 

@@ -1,7 +1,7 @@
 import type { Argv, CommandModule } from 'yargs';
 
 import { parseLine, type Line } from '../../net/group-process.ts';
-import type { ProcessKind } from '../../net/group-supervisor.ts';
+import type { ProcessKind } from '../../net/group-record.ts';
 import { flagValue } from '../flags.ts';
 
 export interface NodeArgs {
