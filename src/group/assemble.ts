@@ -6,17 +6,20 @@ import type { GroupClient } from './client.ts';
 import { SingleClient } from './client/single-client.ts';
 import { VoteClient } from './client/vote-client.ts';
 import { TimeoutDetector, type Detector } from './detector.ts';
+import type { Fault } from './faulty.ts';
 import { KvMachine } from './kv/kv-machine.ts';
 import { isKvRead } from './kv/kv-operation.ts';
-import { kvLie, quorumLie, type ReplyLie } from './lies.ts';
+import { kvLie, quorumForgery, quorumLie, type Lies } from './lies.ts';
 import { traitsOf, type Mode } from './modes.ts';
 import { QuorumClient } from './quorum/quorum-client.ts';
 import { QuorumReplica } from './quorum/quorum-replica.ts';
+import { raftLie } from './raft/raft-lies.ts';
 import { RaftReplica } from './raft/raft-replica.ts';
 import type { Peer, Replica, ReplicaId } from './replica.ts';
 import { Service } from './service.ts';
 import type { Storage } from './storage.ts';
 import { DEFAULT_VIEW_CONFIG } from './view/view-config.ts';
+import { viewLie } from './view/view-lies.ts';
 import { ViewMachine } from './view/view-machine.ts';
 import { ViewReplica } from './view/view-replica.ts';
 
@@ -80,9 +83,17 @@ function createDetector(timeoutMs: Millis = DEFAULT_SUSPICION_MS): Detector {
   return new TimeoutDetector({ heartbeatMs, minTimeoutMs: Math.max(timeoutMs, 3 * heartbeatMs), maxTimeoutMs: MAX_SUSPICION_FACTOR * timeoutMs });
 }
 
-/** A reply that looks right and is not, for faulty members. */
-export function lieOf(mode: Mode, members: number): ReplyLie {
-  return mode === 'quorum' ? quorumLie(members) : kvLie;
+/** What a faulty member of such a group says that looks right and is not. */
+export function liesOf(mode: Mode, members: number, { kind }: Fault): Lies {
+  switch (mode) {
+    case 'quorum':
+      // Members say nothing to each other while all have their memory.
+      return { reply: kind === 'two-faced' ? quorumForgery(members) : quorumLie(members) };
+    case 'raft':
+      return { reply: kvLie, message: raftLie };
+    default:
+      return { reply: kvLie, message: viewLie };
+  }
 }
 
 export interface KvClientConfig {

@@ -2,7 +2,8 @@ import { Fifo } from '../core/fifo.ts';
 import type { Millis } from '../core/machine.ts';
 import type { Random } from '../core/random.ts';
 import { parseDuration, parseProbability } from '../core/units.ts';
-import { alterLastByte, type ReplyLie } from './lies.ts';
+import { encodeText } from './byte-codec.ts';
+import { alterLastByte, type Lies } from './lies.ts';
 import type { ReplyMessage, Request } from './message.ts';
 import type { Envelope, Peer, Ready, Replica, ReplicaId, ReplicaStatus } from './replica.ts';
 
@@ -12,7 +13,7 @@ export type FaultKind = (typeof FAULTS)[number];
 /**
  * What is wrong with a member, all of it above the transport: acknowledgements and keep-alives flow as ever.
  * - `wrong-value`: obeys the protocol and lies to clients only;
- * - `two-faced`: lies to the other members, too;
+ * - `two-faced`: lies to every second of the other members, too, and each client hears another lie;
  * - `drops-replies`, `drops-requests`: what clients ask is done but not answered, or not done at all;
  * - `slow`: answers clients late.
  */
@@ -31,14 +32,7 @@ const DEFAULT_DELAY_MS = 500;
 const MAX_DELAYED = 4096;
 /** Requests of which the lie is already chosen. */
 const MAX_ASKED = 4096;
-
-/** What only an engine, or a service, knows how to do wrongly. */
-export interface Lies {
-  /** Another reply than the right one, as believable. */
-  readonly reply?: ReplyLie;
-  /** Two-faced: what goes to the other members instead, so that they are told different things. */
-  readonly messages?: (messages: readonly Envelope[], random: Random) => readonly Envelope[];
-}
+const MAX_NAME_BYTES = 64;
 
 /**
  * `wrong-value`, `wrong-value:independent`, `two-faced`, `drops-replies`, `drops-replies:50%`, `drops-requests`, `slow`, `slow:2s`. Throws
@@ -77,6 +71,8 @@ export class FaultyReplica implements Replica {
   readonly #lies: Lies;
   /** By client and serial, the oldest first: what was asked, as a number. */
   readonly #asked = new Map<string, number>();
+  /** Two-faced: whom it lies to, and whom not. */
+  readonly #isDeceived = new Map<ReplicaId, boolean>();
   readonly #delayed = new Fifo<{ readonly atMs: Millis; readonly message: ReplyMessage }>();
   #now: Millis = 0;
   lies = 0;
@@ -140,10 +136,9 @@ export class FaultyReplica implements Replica {
     if (ready === undefined) {
       return late.length === 0 ? undefined : { persist: [], messages: [], committed: [], replies: late, role: this.#replica.status().role };
     }
-    const { messages } = ready;
     return {
       ...ready,
-      messages: this.#fault.kind === 'two-faced' && messages.length > 0 ? (this.#lies.messages?.(messages, this.#random) ?? messages) : messages,
+      messages: this.#fault.kind === 'two-faced' ? ready.messages.flatMap((envelope) => this.#tell(envelope, ready)) : ready.messages,
       replies: [...late, ...this.#spoil(ready.replies)],
     };
   }
@@ -157,6 +152,17 @@ export class FaultyReplica implements Replica {
 
   get #isLiar(): boolean {
     return this.#fault.kind === 'wrong-value' || this.#fault.kind === 'two-faced';
+  }
+
+  /** The first of the others is lied to, the next is not, and so on, so that no two neighbours hear the same. */
+  #tell(envelope: Envelope, { role }: Ready): readonly Envelope[] {
+    const { to, body } = envelope;
+    const isDeceived = this.#isDeceived.get(to) ?? this.#isDeceived.size % 2 === 0;
+    this.#isDeceived.set(to, isDeceived);
+    const lies = isDeceived ? this.#lies.message?.(body, role) : undefined;
+    if (lies === undefined) return [envelope];
+    this.lies++;
+    return lies.map((lie) => ({ to, body: lie }));
   }
 
   #spoil(replies: readonly ReplyMessage[]): ReplyMessage[] {
@@ -186,11 +192,12 @@ export class FaultyReplica implements Replica {
     return late;
   }
 
-  /** From the request alone, so that liars who have agreed on nothing else tell the same lie about it. */
+  /** From the request alone, and who asks, so that liars who have agreed on nothing else tell the same lie about it. */
   #lie(message: ReplyMessage): ReplyMessage {
     const asked = this.#asked.get(nameOf(message));
     if (asked === undefined) return message;
-    const lie = this.#fault.isColluding ? asked : asked + this.#member;
+    const told = this.#fault.kind === 'two-faced' ? asked + fnv1a(encodeText(message.clientId, MAX_NAME_BYTES)) : asked;
+    const lie = this.#fault.isColluding ? told : told + this.#member;
     const reply = (this.#lies.reply ?? alterLastByte)(message.reply, lie);
     if (reply !== message.reply) this.lies++;
     return { ...message, reply };

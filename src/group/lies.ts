@@ -1,12 +1,27 @@
+import { decodeKvOperation, encodeKvOperation } from './kv/kv-operation.ts';
 import { decodeKvResult, encodeKvResult, type KvResult } from './kv/kv-result.ts';
 import { decodeQuorumAnswer, encodeQuorumAnswer } from './quorum/quorum-operation.ts';
+import { decodeCommand, encodeCommand } from './log-command.ts';
+import type { Role } from './replica.ts';
 import type { Reply } from './state-machine.ts';
+import type { StoredEntry } from './storage.ts';
 
 /**
  * Wrong replies that look like right ones. `lie` is a whole number, at least 0: equal numbers give equal lies, and numbers that differ by
  * less than 61 give different ones wherever there are as many.
  */
 export type ReplyLie = (reply: Reply, lie: number) => Reply;
+
+/** What a member in that role says to a deceived one instead of this; undefined: it has nothing better to say than the truth. */
+export type MessageLie = (body: Uint8Array, role: Role) => readonly Uint8Array[] | undefined;
+
+/** What only an engine, or a service, knows how to do wrongly. */
+export interface Lies {
+  /** Another reply than the right one, as believable. */
+  readonly reply?: ReplyLie;
+  /** Two-faced only. */
+  readonly message?: MessageLie;
+}
 
 const ALPHABET = [...'0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'].map((character) => character.charCodeAt(0));
 
@@ -50,4 +65,31 @@ export function quorumLie(members: number): ReplyLie {
     if (answer === undefined || answer.tag.counter === 0) return reply;
     return { ...reply, body: encodeQuorumAnswer(answer.seat, answer.lives, answer.tag, alterValue(answer.value, lie)) };
   };
+}
+
+/**
+ * Of a two-faced member of a quorum register: a value that nobody wrote, under a tag that is newer than all, another for each reader. It needs
+ * no majority of liars: one such answer wins.
+ */
+export function quorumForgery(members: number): ReplyLie {
+  return (reply, lie) => {
+    const answer = reply.status === 'ok' ? decodeQuorumAnswer(reply.body, members) : undefined;
+    if (answer === undefined || answer.tag.counter === 0) return reply;
+    const tag = { ...answer.tag, counter: answer.tag.counter + 1 + (lie % ALPHABET.length) };
+    return { ...reply, body: encodeQuorumAnswer(answer.seat, answer.lives, tag, alterValue(answer.value, lie)) };
+  };
+}
+
+/** The same places in the order with other operations in them, as far as these write anything; undefined if none does. */
+export function alterEntries(entries: readonly StoredEntry[]): StoredEntry[] | undefined {
+  const altered = entries.map(alterEntry);
+  return altered.some((entry, i) => entry !== entries[i]) ? altered : undefined;
+}
+
+function alterEntry(entry: StoredEntry): StoredEntry {
+  const command = decodeCommand(entry.bytes);
+  const operation = command?.kind === 'request' ? decodeKvOperation(command.request.operation) : undefined;
+  if (command?.kind !== 'request' || operation === undefined || typeof operation === 'string' || !('value' in operation)) return entry;
+  const altered = encodeKvOperation({ ...operation, value: alterValue(operation.value, 0) });
+  return { ...entry, bytes: encodeCommand({ kind: 'request', request: { ...command.request, operation: altered } }) };
 }

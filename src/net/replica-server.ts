@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto';
 import { formatAddress, type Address } from '../core/address.ts';
 import { createRandom } from '../core/random.ts';
 import type { Sink } from '../core/trace.ts';
-import { createReplica, createViewServer, lieOf, type Administered, type ReplicaOptions } from '../group/assemble.ts';
+import { createReplica, createViewServer, liesOf, type Administered, type ReplicaOptions } from '../group/assemble.ts';
 import { LOG, openStorage } from '../group/disk-storage.ts';
 import { makeFaulty, type Fault } from '../group/faulty.ts';
 import { MemberNode } from '../group/member-node.ts';
@@ -97,7 +97,11 @@ export class ReplicaServer {
           storage: openStorage((file) => disk.readFile(file)), random, now, ...(sink === undefined ? {} : { sink }),
         });
         // The replica itself is asked how it is: it does not know that it lies.
-        const served = options.fault === undefined ? replica : makeFaulty(replica, options.fault, beginning!.bootstrap.findIndex((peer) => peer.id === id), random, { reply: lieOf(options.replica.mode, beginning!.bootstrap.length) });
+        const { fault } = options;
+        const { bootstrap } = beginning!;
+        const served = fault === undefined
+          ? replica
+          : makeFaulty(replica, fault, bootstrap.findIndex((peer) => peer.id === id), random, liesOf(options.replica.mode, bootstrap.length, fault));
         const node = new MemberNode({ replica: served, clusterId, memberId: id });
         return new MemberHost({ endpoint, node, replica: served, resolve: (peer) => routes.resolve(peer) });
       },

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 
 import { createRandom } from '../../src/core/random.ts';
 import { decodeText, encodeText } from '../../src/group/byte-codec.ts';
-import { FaultyReplica, makeFaulty, parseFault, parseFaultyMember, type Lies } from '../../src/group/faulty.ts';
+import { FaultyReplica, makeFaulty, parseFault, parseFaultyMember } from '../../src/group/faulty.ts';
 import { kvReply, readKvReply, type KvResult } from '../../src/group/kv/kv-result.ts';
-import { kvLie, quorumLie } from '../../src/group/lies.ts';
+import { kvLie, quorumForgery, quorumLie, type Lies } from '../../src/group/lies.ts';
 import type { ReplyMessage, Request } from '../../src/group/message.ts';
 import { decodeQuorumAnswer, encodeQuorumAnswer } from '../../src/group/quorum/quorum-operation.ts';
 import type { Envelope, Ready, Replica, ReplicaStatus } from '../../src/group/replica.ts';
@@ -72,7 +72,7 @@ describe('a faulty member', () => {
   });
 
   it('lies to clients only, unless it is two-faced and knows how', () => {
-    const differ: Lies = { messages: (messages) => messages.map(({ to }) => ({ to, body: encodeText(to, 10) })) };
+    const differ: Lies = { message: (body, role) => [body, encodeText(role, 10)] };
     const told = (text: string, lies?: Lies): string[] => {
       const { replica } = faulty(text, 1, lies);
       ask(replica, 1, 'value');
@@ -82,7 +82,8 @@ describe('a faulty member', () => {
       return ready.messages.map(({ body }) => body.join());
     };
     expect(told('wrong-value', differ)).toEqual(['1', '1']);
-    expect(told('two-faced', differ)).toEqual(['97', '98']);
+    // The first of the others hears a lie behind the truth, the second only the truth.
+    expect(told('two-faced', differ)).toEqual(['1', encodeText('member', 10).join(), '1']);
     expect(told('two-faced')).toEqual(['1', '1']);
   });
 
@@ -154,6 +155,24 @@ describe('lies', () => {
     expect(decodeText(wrong.value)).toMatch(/^ab[^c]$/);
     const unwritten = ok(encodeQuorumAnswer(1, [1, 1, 1]));
     expect(quorumLie(3)(unwritten, 4)).toBe(unwritten);
+  });
+
+  it('of a two-faced member of a quorum register have a newer tag, and each reader hears another', () => {
+    const right = ok(encodeQuorumAnswer(1, [1, 1, 1], { counter: 3, clientId: 'x', number: 1 }, encodeText('abc', 10)));
+    const [one, other] = [4, 5].map((lie) => decodeQuorumAnswer(quorumForgery(3)(right, lie).body, 3)!);
+    expect(one!.tag.counter).toBeGreaterThan(3);
+    expect(other!.tag.counter).not.toBe(one!.tag.counter);
+    expect(decodeText(other!.value)).not.toBe(decodeText(one!.value));
+  });
+
+  it('to clients: a two-faced member tells each another, and all two-faced members the same to one', () => {
+    const answer = (clientId: string, member: number): string => {
+      const { replica } = faulty('two-faced', member);
+      replica.propose({ kind: 'request', clientId, serial: 1, acknowledged: 0, isStale: false, operation: encodeText('value', 10) }, 0);
+      return decodeText(replica.takeReady()!.replies[0]!.reply.body);
+    };
+    expect(answer('#1', 1)).not.toBe(answer('#2', 1));
+    expect(answer('#1', 1)).toBe(answer('#1', 2));
   });
 });
 
