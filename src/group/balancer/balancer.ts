@@ -128,7 +128,8 @@ export class Balancer {
   /** A member's reply, or its status. */
   fromMember(name: string, message: ReplyMessage | StatusReply, now: Millis): void {
     const target = this.#targets.get(name);
-    if (target === undefined) {
+    // Nobody speaks for another: a liar would have as many votes as it has names.
+    if (target === undefined || (message.kind === 'reply' && message.memberId !== name)) {
       this.counters.strayMessages++;
       return;
     }

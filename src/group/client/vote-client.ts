@@ -36,7 +36,7 @@ type Asked = Flight<Poll>;
 
 /**
  * Asks everybody, and believes what enough members say alike. A member has one vote, wherever its reply came from: one place may
- * be a balancer with all members behind it, and no balancer has to be trusted. What can't be decided any more fails at once and says who
+ * be a balancer with all members behind it, which sees to it that nobody speaks for another. What can't be decided any more fails at once and says who
  * said what.
  *
  * A session's number is voted on like any answer. Since each repetition of an opening may open one more, members may truly name several;

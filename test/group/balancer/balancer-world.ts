@@ -40,7 +40,7 @@ export class BalancerWorld {
   }
 
   join(name: string): void {
-    this.statuses.set(name, this.statuses.get(name) ?? statusOf(`id-${name}`));
+    this.statuses.set(name, this.statuses.get(name) ?? statusOf(name));
     this.awake.add(name);
     this.arrived.set(name, []);
     this.balancer.connected(name, this.now);
@@ -56,7 +56,7 @@ export class BalancerWorld {
   lead(name: string, term: number): void {
     for (const [other, status] of this.statuses) {
       const isIt = other === name;
-      if (isIt || this.awake.has(other)) this.statuses.set(other, { ...status, term, role: isIt ? 'leader' : 'follower', leader: `id-${name}` });
+      if (isIt || this.awake.has(other)) this.statuses.set(other, { ...status, term, role: isIt ? 'leader' : 'follower', leader: name });
     }
   }
 
@@ -89,7 +89,7 @@ export class BalancerWorld {
 
   reply(name: string, serial: number, status: Status = 'ok', body = '', clientId = 'c'): void {
     const message: ReplyMessage = {
-      kind: 'reply', memberId: `id-${name}`, clientId, serial, reply: { status, offset: 0, digest: NOTHING, body: encodeText(body, 100) },
+      kind: 'reply', memberId: name, clientId, serial, reply: { status, offset: 0, digest: NOTHING, body: encodeText(body, 100) },
     };
     this.balancer.fromMember(name, message, this.now);
     this.pump();

@@ -21,8 +21,8 @@ describe('requests to the leader', () => {
     expect([world.got('m1'), world.got('m2'), world.got('m3')]).toEqual([[1, 1], [], []]);
     world.reply('m1', 1, 'ok', '', 'd');
     world.reply('m1', 1);
-    expect(world.heard(1)).toEqual(['id-m1 1 ok']);
-    expect(world.heard(2)).toEqual(['id-m1 1 ok']);
+    expect(world.heard(1)).toEqual(['m1 1 ok']);
+    expect(world.heard(2)).toEqual(['m1 1 ok']);
     expect(world.balancer.inFlight).toBe(0);
   });
 
@@ -51,7 +51,7 @@ describe('requests to the leader', () => {
     world.run(200);
     expect(world.got('m3')).toEqual([1, 2]);
     world.reply('m3', 1);
-    expect(world.heard()).toEqual(['id-m3 1 ok']);
+    expect(world.heard()).toEqual(['m3 1 ok']);
   });
 
   it('are sent again when the leader changes although its connection stands, and a late answer of the old one counts', () => {
@@ -65,7 +65,7 @@ describe('requests to the leader', () => {
     world.reply('m1', 1);
     world.reply('m2', 1);
     world.reply('m1', 2, 'unavailable');
-    expect(world.heard()).toEqual(['id-m1 1 ok']);
+    expect(world.heard()).toEqual(['m1 1 ok']);
     expect(world.balancer.counters.lateReplies).toBe(2);
   });
 
@@ -107,18 +107,18 @@ describe('requests to the leader', () => {
 
   it('with the higher term is the leader; one that is cut off and counts terms for itself is not', () => {
     const world = led();
-    world.statuses.set('m2', statusOf('id-m2', { role: 'leader', term: 3 }));
+    world.statuses.set('m2', statusOf('m2', { role: 'leader', term: 3 }));
     world.run(200);
     expect(world.balancer.leader).toBe('m2');
-    world.statuses.set('m3', statusOf('id-m3', { role: 'candidate', term: 9 }));
+    world.statuses.set('m3', statusOf('m3', { role: 'candidate', term: 9 }));
     world.run(200);
     expect(world.balancer.leader).toBe('m2');
     // A follower knows whom the others have elected before he says so himself.
     world.awake.delete('m3');
-    world.statuses.set('m2', statusOf('id-m2', { role: 'follower', term: 3 }));
+    world.statuses.set('m2', statusOf('m2', { role: 'follower', term: 3 }));
     world.run(100);
     expect(world.balancer.leader).toBeUndefined();
-    world.statuses.set('m1', statusOf('id-m1', { role: 'follower', term: 4, leader: 'id-m3' }));
+    world.statuses.set('m1', statusOf('m1', { role: 'follower', term: 4, leader: 'm3' }));
     world.run(200);
     expect(world.balancer.leader).toBe('m3');
   });
@@ -132,7 +132,7 @@ describe('requests to the leader', () => {
     world.reply('m1', 1);
     world.reply('m1', 1);
     expect(world.heard(1)).toEqual([]);
-    expect(world.heard(2)).toEqual(['id-m1 1 ok']);
+    expect(world.heard(2)).toEqual(['m1 1 ok']);
     world.balancer.clientClosed(1);
     expect(world.balancer.inFlight).toBe(0);
   });
@@ -157,7 +157,7 @@ describe('requests to all', () => {
     world.reply('m2', 1);
     world.reply('m1', 1, 'refused');
     world.reply('m2', 1);
-    expect(world.heard()).toEqual(['id-m2 1 ok', 'id-m1 1 refused']);
+    expect(world.heard()).toEqual(['m2 1 ok', 'm1 1 refused']);
     expect(world.balancer.inFlight).toBe(1);
     world.leave('m3');
     expect(world.balancer.inFlight).toBe(0);
@@ -187,7 +187,7 @@ describe('requests to all', () => {
     expect(world.heard()).toEqual(['b 3 unavailable']);
     world.reply('m1', 1);
     world.ask(4);
-    expect(world.heard()).toEqual(['id-m1 1 ok']);
+    expect(world.heard()).toEqual(['m1 1 ok']);
     expect(world.balancer.counters).toMatchObject({ evicted: 1, refusedFull: 1 });
     world.reply('m2', 1);
     expect(world.balancer.counters.lateReplies).toBe(1);
@@ -201,7 +201,7 @@ describe('requests to all', () => {
     expect(world.heard()).toEqual(['b 2 unavailable']);
     for (const name of NAMES) world.reply(name, 1);
     world.ask(3, { operation: new Uint8Array(60) });
-    expect(world.heard()).toEqual(['id-m1 1 ok', 'id-m2 1 ok', 'id-m3 1 ok']);
+    expect(world.heard()).toEqual(['m1 1 ok', 'm2 1 ok', 'm3 1 ok']);
   });
 });
 
@@ -270,7 +270,7 @@ describe('health and replacement', () => {
     world.run(3000);
     expect(world.balancer.nextFailure()).toBeUndefined();
     world.run(400);
-    expect(world.balancer.nextFailure()).toMatchObject({ name: 'm2', address: 'm2:1', id: 'id-m2' });
+    expect(world.balancer.nextFailure()).toMatchObject({ name: 'm2', address: 'm2:1', id: 'm2' });
     world.run(10_000);
     expect(world.balancer.nextFailure()).toBeUndefined();
     world.join('m2');
@@ -313,7 +313,7 @@ describe('health and replacement', () => {
 
   it('a member that says it cannot serve is suspect, not down', () => {
     const world = led();
-    world.statuses.set('m3', statusOf('id-m3', { problem: 'its log is damaged' }));
+    world.statuses.set('m3', statusOf('m3', { problem: 'its log is damaged' }));
     world.run(5000);
     expect(world.state('m3')).toBe('suspect');
     expect(world.balancer.report(world.now)).toMatchObject({ voters: 3, livingVoters: 2, sparesLeft: 0 });
@@ -323,9 +323,9 @@ describe('health and replacement', () => {
 describe('the report', () => {
   it('says who lives, lags and leads, and how many spares are left', () => {
     const world = led();
-    const members = NAMES.map((name) => ({ id: `id-${name}`, address: `${name}:1`, isVoter: true }));
-    world.statuses.set('m1', statusOf('id-m1', { role: 'leader', term: 2, commitIndex: 9, appliedIndex: 9, members }));
-    world.statuses.set('m3', statusOf('id-m3', { term: 2, commitIndex: 7, appliedIndex: 6, members }));
+    const members = NAMES.map((name) => ({ id: name, address: `${name}:1`, isVoter: true }));
+    world.statuses.set('m1', statusOf('m1', { role: 'leader', term: 2, commitIndex: 9, appliedIndex: 9, members }));
+    world.statuses.set('m3', statusOf('m3', { term: 2, commitIndex: 7, appliedIndex: 6, members }));
     world.leave('m2');
     world.run(5000);
     world.ask(1);
@@ -340,6 +340,20 @@ describe('the report', () => {
     const world = new BalancerWorld(NAMES, { needs: 'one' });
     world.run(500);
     expect(world.balancer.report(world.now).sparesLeft).toBe(2);
+  });
+});
+
+describe('a reply in the name of another', () => {
+  it('is no vote: who lies has one, however many names it says', () => {
+    const world = new BalancerWorld(NAMES, { asks: 'all' });
+    world.run(500);
+    world.ask(1);
+    const forged = { kind: 'reply' as const, memberId: 'm2', clientId: 'c', serial: 1, reply: { status: 'ok' as const, offset: 0, digest: new Uint8Array(0), body: new Uint8Array([1]) } };
+    world.balancer.fromMember('m1', forged, world.now);
+    expect(world.heard()).toEqual([]);
+    expect(world.balancer.counters.strayMessages).toBe(1);
+    world.balancer.fromMember('m2', forged, world.now);
+    expect(world.heard()).toEqual(['m2 1 ok']);
   });
 });
 
