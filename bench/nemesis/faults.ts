@@ -1,0 +1,96 @@
+import type { Random } from '../../src/core/random.ts';
+import { leaderOf, sleep, type BenchGroup } from '../group.ts';
+
+export const FAULT_KINDS = ['kill', 'crash', 'pause', 'partition', 'one-way', 'deaf', 'mute', 'balancer'] as const;
+/**
+ * kill: SIGKILL, and a restart. crash: SIGKILL for good. pause: SIGSTOP. partition, one-way (either way), deaf (hears nobody), mute: links cut.
+ * balancer: SIGKILL of a balancer, and a restart.
+ */
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+export interface Fault {
+  readonly kind: FaultKind;
+  readonly victim: string;
+  readonly isLeader: boolean;
+  /** Since 1970. */
+  readonly epochMs: number;
+  /** Term or view of the group before and after; both undefined where there is none. */
+  readonly termBefore: number | undefined;
+  readonly termAfter: number | undefined;
+  /** All members served when it struck. */
+  readonly wasWhole: boolean;
+}
+
+export interface NemesisOptions {
+  readonly group: BenchGroup;
+  readonly random: Random;
+  readonly kinds: readonly FaultKind[];
+  /** A fault lasts so long; then it is undone. */
+  readonly faultMs: number;
+  readonly everyMs: number;
+  readonly forMs: number;
+  readonly cutsClients: boolean;
+  /** A fault waits until the group has recovered from the one before. */
+  readonly isOneAtATime: boolean;
+}
+
+/** Whoever has been repaired has so long, beyond the interval, to be as before. */
+const REPAIR_MS = 10_000;
+const ELECTION_MS = 3000;
+const POLL_MS = 50;
+
+/** One fault after the other, the first after one interval; at least half of them on the leader. */
+export async function strikeAll(options: NemesisOptions): Promise<Fault[]> {
+  const { group, kinds, everyMs, forMs } = options;
+  const faults: Fault[] = [];
+  const startMs = performance.now();
+  let lateMs = 0;
+  for (let number = 0; kinds.length > 0; number++) {
+    const dueMs = startMs + (number + 1) * everyMs + lateMs;
+    if (dueMs + everyMs > startMs + forMs) break;
+    await sleep(Math.max(0, dueMs - performance.now()));
+    const wasWhole = await group.becomesWhole(options.isOneAtATime ? REPAIR_MS : 0);
+    lateMs += Math.max(0, performance.now() - dueMs);
+    const wantsLeader = faults.filter(({ isLeader }) => isLeader).length * 2 < number + 1;
+    faults.push(await strike(options, kinds[number % kinds.length]!, number, wantsLeader, wasWhole));
+  }
+  return faults;
+}
+
+/** One fault, from its beginning to its end. */
+async function strike(options: NemesisOptions, kind: FaultKind, number: number, wantsLeader: boolean, wasWhole: boolean): Promise<Fault> {
+  const { group, random, faultMs, cutsClients } = options;
+  const leader = await findLeader(group, wantsLeader);
+  const living = (await group.members()).filter(({ state }) => state === 'running').map(({ id }) => id);
+  const others = living.filter((id) => id !== leader?.id);
+  const hitsLeader = leader !== undefined && kind !== 'balancer' && (wantsLeader || others.length === 0);
+  const victim = kind === 'balancer' ? `b${1 + (number % group.balancers.length)}` : hitsLeader ? leader.id : others[random.below(others.length)]!;
+  const isOneWay = kind === 'one-way' || kind === 'deaf' || kind === 'mute';
+  const direction = !isOneWay ? 'both' : kind === 'deaf' || (kind === 'one-way' && random.chance(0.5)) ? 'in' : 'out';
+  const epochMs = Date.now();
+  const on = { members: [victim] };
+  if (kind === 'pause') {
+    await group.ask('POST', '/pause', on);
+    await sleep(faultMs);
+    await group.ask('POST', '/resume', on);
+  } else if (kind === 'partition' || isOneWay) {
+    await group.ask('POST', '/partition', { ...on, direction, withClients: cutsClients });
+    await sleep(faultMs);
+    await group.ask('POST', '/heal', {});
+  } else {
+    await group.ask('POST', '/kill', on);
+    await sleep(faultMs);
+    if (kind !== 'crash') await group.ask('POST', '/restart', on);
+  }
+  const name = isOneWay ? (direction === 'in' ? 'deaf' : 'mute') : kind;
+  const termAfter = leaderOf(await group.members())?.status?.term;
+  return { kind: name, victim, isLeader: hitsLeader, epochMs, termBefore: leader?.status?.term, termAfter, wasWhole };
+}
+
+async function findLeader(group: BenchGroup, isWanted: boolean): Promise<ReturnType<typeof leaderOf>> {
+  for (const deadline = performance.now() + ELECTION_MS; ;) {
+    const leader = leaderOf(await group.members());
+    if (leader !== undefined || !isWanted || group.mode === 'quorum' || performance.now() > deadline) return leader;
+    await sleep(POLL_MS);
+  }
+}
