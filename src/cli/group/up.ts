@@ -52,7 +52,7 @@ export const upCommand: CommandModule<object, GroupUpArgs> = {
       })
       .example('$0 group up --size 5 --mode raft --proxy "loss 10% delay 5ms" --balancers 2', 'five members, each link through a lossy proxy')
       .example('$0 kv put colour blue', 'in another terminal')
-      .example('$0 group kill leader', 'and again: $0 kv get colour')
+      .example('$0 group kill leader', 'and a kv get still says blue')
       .epilogue('Runs until Ctrl-C. Members speak with no authentication: keep them on loopback or a network that you trust.') as unknown as Argv<GroupUpArgs>,
   async handler(args) {
     const { runGroupUp } = await import('./up-run.ts');
