@@ -13,7 +13,7 @@ import { textTable } from '../src/report/table.ts';
 import { startProgram } from './program.ts';
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '5' }, sizes: { type: 'string', default: '3,5' }, proxy: { type: 'string' }, modes: { type: 'string', default: MODES.join() } } });
-const CONTROL = '127.0.0.1:7798';
+const CONTROL = '127.0.0.1:7598';
 const BEGINNING_MS = 3000;
 
 interface Measured {

@@ -76,7 +76,10 @@ export class MemberHost extends EndpointHost {
     for (let next = this.endpoint.accept(); next !== undefined; next = this.endpoint.accept()) this.#admit(next, now);
     this.#takeReady();
     this.#dial(now);
-    for (const [id, connection] of this.#connections) this.#serve(id, connection, now);
+    // Whatever has come from anywhere goes to the disk together, and what follows from it leaves together.
+    for (const [id, connection] of this.#connections) this.#hear(id, connection, now);
+    this.#takeReady();
+    for (const [id, connection] of this.#connections) this.#tell(id, connection, now);
   }
 
   protected override applicationTimeout(): Millis {
@@ -120,16 +123,19 @@ export class MemberHost extends EndpointHost {
     dialed(id);
   }
 
-  #serve(id: number, connection: Connection, now: Millis): void {
+  #hear(id: number, connection: Connection, now: Millis): void {
     const node = this.#node;
     const { state } = connection;
     if (state !== CLOSED && state !== SYN_SENT && state !== SYN_RECEIVED) this.#redial.succeeded(id);
     while (node.wantsInput(id)) {
       const bytes = connection.read();
-      if (bytes === undefined) break;
+      if (bytes === undefined) return;
       node.received(id, bytes, now);
-      this.#takeReady();
     }
+  }
+
+  #tell(id: number, connection: Connection, now: Millis): void {
+    const node = this.#node;
     for (let bytes = node.output(id); bytes !== undefined; bytes = node.output(id)) {
       const taken = connection.write(bytes);
       node.sent(id, taken);

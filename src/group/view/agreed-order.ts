@@ -18,9 +18,9 @@ interface Own {
   readonly bytes: Uint8Array;
   /** Who has proposed, and what. */
   readonly proposals: Map<ReplicaId, Stamp>;
-  /** Who has the final stamp. */
-  readonly finalized: Set<ReplicaId>;
   final: Stamp | undefined;
+  /** Its place in the order, the same at all, once it is delivered here: whoever has acknowledged that has its final stamp. */
+  index: number;
 }
 
 const MAX_REPORTED = 4096;
@@ -104,7 +104,7 @@ export class AgreedOrder {
     const bytes = encodeCommand({ kind: 'request', request });
     if (this.#pendingBytes + bytes.length > core.config.maxPendingBytes) return false;
     const id = { view: core.view.number, seat: core.seat, number: this.#nextNumber++ };
-    const own: Own = { id, bytes, proposals: new Map(), finalized: new Set(), final: undefined };
+    const own: Own = { id, bytes, proposals: new Map(), final: undefined, index: Infinity };
     this.#own.set(keyOf(id), own);
     core.counters.ordered++;
     own.proposals.set(core.self.id, this.#receive(id, bytes));
@@ -131,9 +131,7 @@ export class AgreedOrder {
     this.#decide(own);
   }
 
-  finalized(from: ReplicaId, { id, stamp }: ViewMessage & { readonly kind: 'final' }): void {
-    const core = this.#core;
-    core.send(from, { kind: 'finalized', view: core.view.number, id });
+  finalized({ id, stamp }: ViewMessage & { readonly kind: 'final' }): void {
     this.#clock = Math.max(this.#clock, stamp.clock);
     const pending = this.#pending.get(keyOf(id));
     if (pending === undefined) return;
@@ -141,16 +139,9 @@ export class AgreedOrder {
     pending.isFinal = true;
   }
 
-  hasFinal(from: ReplicaId, { id }: ViewMessage & { readonly kind: 'finalized' }): void {
-    const key = keyOf(id);
-    const own = this.#own.get(key);
-    own?.finalized.add(from);
-    if (own !== undefined && this.#core.others.every((peer) => own.finalized.has(peer.id))) this.#own.delete(key);
-  }
-
   /** A member's log ends there. */
   acknowledged(from: ReplicaId, index: number): void {
-    this.#acknowledged.set(from, Math.max(this.#acknowledged.get(from) ?? 0, index));
+    this.#acknowledged.set(from, Math.max(this.#reached(from), index));
   }
 
   /** Delivers what nothing can come before any more, and tells everybody how far that is. */
@@ -164,7 +155,11 @@ export class AgreedOrder {
       this.#delivered.set(seat, delivered);
       delivered.add(number);
       core.append([{ index: core.log.lastIndex + 1, term: core.view.number, bytes: first.bytes }], now);
+      const own = this.#own.get(keyOf(first.id));
+      if (own !== undefined) own.index = core.log.lastIndex;
     }
+    const stableIndex = this.stableIndex();
+    for (const [key, { index }] of this.#own) if (index <= stableIndex) this.#own.delete(key);
     if (core.log.lastIndex > this.#announced) {
       this.#announced = core.log.lastIndex;
       core.multicast({ kind: 'ack', view: core.view.number, index: core.log.lastIndex, round: 0 });
@@ -174,7 +169,7 @@ export class AgreedOrder {
   /** What is on the disks of all members of the view. */
   stableIndex(): number {
     let least = this.#core.durableIndex;
-    for (const { id } of this.#core.others) least = Math.min(least, this.#acknowledged.get(id) ?? 0);
+    for (const { id } of this.#core.others) least = Math.min(least, this.#reached(id));
     return least;
   }
 
@@ -182,10 +177,10 @@ export class AgreedOrder {
   retry(): void {
     const core = this.#core;
     const view = core.view.number;
-    for (const { id, bytes, proposals, finalized, final } of this.#own.values()) {
+    for (const { id, bytes, proposals, final, index } of this.#own.values()) {
       for (const peer of core.others) {
         if (final === undefined && !proposals.has(peer.id)) core.send(peer.id, { kind: 'submit', view, id, bytes });
-        else if (final !== undefined && !finalized.has(peer.id)) core.send(peer.id, { kind: 'final', view, id, stamp: final });
+        else if (final !== undefined && this.#reached(peer.id) < index) core.send(peer.id, { kind: 'final', view, id, stamp: final });
         else continue;
         core.counters.resent++;
       }
@@ -210,7 +205,10 @@ export class AgreedOrder {
     pending.stamp = final;
     pending.isFinal = true;
     core.multicast({ kind: 'final', view: core.view.number, id: own.id, stamp: final });
-    if (core.others.length === 0) this.#own.delete(keyOf(own.id));
+  }
+
+  #reached(peer: ReplicaId): number {
+    return this.#acknowledged.get(peer) ?? 0;
   }
 
   #first(): Pending | undefined {

@@ -53,11 +53,10 @@ export type ViewMessage =
   | { readonly kind: 'start'; readonly view: number; readonly index: number; readonly clock: number }
   /** A client's request that the leader may not have got. */
   | { readonly kind: 'forward'; readonly view: number; readonly bytes: Uint8Array }
-  /** Agreed order: a new message; the stamp that I would give it; the largest stamp; got it. */
+  /** Agreed order: a new message; the stamp that I would give it; the largest stamp. Whoever acknowledges its place in the log has got that. */
   | { readonly kind: 'submit'; readonly view: number; readonly id: MessageId; readonly bytes: Uint8Array }
   | { readonly kind: 'propose'; readonly view: number; readonly id: MessageId; readonly stamp: Stamp }
   | { readonly kind: 'final'; readonly view: number; readonly id: MessageId; readonly stamp: Stamp }
-  | { readonly kind: 'finalized'; readonly view: number; readonly id: MessageId }
   /** From outside the view to its members: let me in. */
   | { readonly kind: 'join'; readonly view: number; readonly address: string; readonly lastIndex: number; readonly lastTerm: number }
   | {
@@ -67,7 +66,7 @@ export type ViewMessage =
   | { readonly kind: 'chunk-reply'; readonly view: number; readonly transfer: number; readonly received: number; readonly isComplete: boolean };
 
 const KINDS = [
-  'alive', 'report', 'fetch', 'suffix', 'order', 'ack', 'start', 'forward', 'submit', 'propose', 'final', 'finalized', 'join', 'chunk', 'chunk-reply',
+  'alive', 'report', 'fetch', 'suffix', 'order', 'ack', 'start', 'forward', 'submit', 'propose', 'final', 'join', 'chunk', 'chunk-reply',
 ] as const;
 const MAX_PENDING = 4096;
 const MAX_TEXT_BYTES = 128;
@@ -105,9 +104,6 @@ export function encodeViewMessage(message: ViewMessage): Uint8Array {
     case 'propose':
     case 'final':
       writeStamp(writeId(writer, message.id), message.stamp);
-      break;
-    case 'finalized':
-      writeId(writer, message.id);
       break;
     case 'join':
       writer.text(message.address).u53(message.lastIndex).u53(message.lastTerm);
@@ -154,8 +150,6 @@ function read(kind: ViewMessage['kind'], view: number, reader: ByteReader): View
     case 'propose':
     case 'final':
       return { kind, view, id: readId(reader), stamp: readStamp(reader) };
-    case 'finalized':
-      return { kind, view, id: readId(reader) };
     case 'join':
       return { kind, view, address: reader.text(MAX_TEXT_BYTES), lastIndex: reader.u53(), lastTerm: reader.u53() };
     case 'chunk':

@@ -233,8 +233,7 @@ export class ViewReplica implements Replica {
   #agree(agreed: AgreedOrder, from: ReplicaId, message: ViewMessage): void {
     if (message.kind === 'submit') agreed.submitted(from, message);
     else if (message.kind === 'propose') agreed.proposed(from, message);
-    else if (message.kind === 'final') agreed.finalized(from, message);
-    else if (message.kind === 'finalized') agreed.hasFinal(from, message);
+    else if (message.kind === 'final') agreed.finalized(message);
   }
 
   /** The leader gives a request its place, or answers a read once everybody has confirmed that it leads. */

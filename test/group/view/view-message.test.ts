@@ -21,7 +21,6 @@ const MESSAGES: readonly ViewMessage[] = [
   { kind: 'submit', view: 7, id: ID, bytes: BYTES },
   { kind: 'propose', view: 7, id: ID, stamp: STAMP },
   { kind: 'final', view: 7, id: ID, stamp: STAMP },
-  { kind: 'finalized', view: 7, id: ID },
   { kind: 'join', view: 7, address: '10.0.0.1:1', lastIndex: 44, lastTerm: 6 },
   { kind: 'chunk', view: 7, transfer: 5, number: 3, isLast: true, index: 40, term: 6, bytes: BYTES },
   { kind: 'chunk-reply', view: 7, transfer: 5, received: 4, isComplete: true },
