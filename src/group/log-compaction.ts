@@ -17,15 +17,22 @@ export class LogCompaction {
   readonly #service: Service;
   readonly #limits: CompactionLimits;
   #snapshotIndex: number;
-  /** Of the last snapshot that was begun. */
-  snapshotBytes = 0;
+  /** Of the last snapshot that was begun, taken over, or found on disk. */
+  #snapshotBytes = 0;
 
+  /** To be called before the storage lets go of what it has found. */
   constructor(log: EntryLog, storage: Storage, service: Service, limits: CompactionLimits) {
     this.#log = log;
     this.#storage = storage;
     this.#service = service;
     this.#limits = limits;
     this.#snapshotIndex = log.baseIndex;
+    this.adopted(storage.snapshot?.chunks ?? []);
+  }
+
+  /** A snapshot of this content has taken the place of the last. */
+  adopted(chunks: readonly Uint8Array[]): void {
+    this.#snapshotBytes = chunks.reduce((sum, { length }) => sum + length, 0);
   }
 
   /** Lets go of entries in memory that a snapshot on disk stands for, but not of those behind `oldestNeeded`. */
@@ -38,17 +45,17 @@ export class LogCompaction {
   /** Begins a snapshot at `mark` if it is time for one. Returns whether it did. */
   begin(appliedIndex: number, mark: () => SnapshotMark): boolean {
     const storage = this.#storage;
-    if (storage.isSavingSnapshot || storage.logBytes <= Math.max(this.#limits.snapshotBytes, this.snapshotBytes) || appliedIndex <= this.#snapshotIndex) return false;
+    if (storage.isSavingSnapshot || storage.logBytes <= Math.max(this.#limits.snapshotBytes, this.#snapshotBytes) || appliedIndex <= this.#snapshotIndex) return false;
     const taken = mark();
     this.#snapshotIndex = taken.index;
-    this.snapshotBytes = 0;
+    this.#snapshotBytes = 0;
     storage.saveSnapshot(taken, this.#counted(this.#service.snapshot()), () => this.#log.after(taken.index));
     return true;
   }
 
   *#counted(chunks: Iterable<Uint8Array>): Iterable<Uint8Array> {
     for (const chunk of chunks) {
-      this.snapshotBytes += chunk.length;
+      this.#snapshotBytes += chunk.length;
       yield chunk;
     }
   }

@@ -25,15 +25,17 @@ export interface StoredSnapshot extends SnapshotMark {
 /** A file that cannot be believed: refuse to serve, rebuild the member from the others. */
 export class CorruptLogError extends Error {
   override readonly name = 'CorruptLogError';
-  /** In the words of DiskOperation. */
+  /** In the words of DiskOperation, or its path. */
   readonly file: string;
   /** Of the record that is damaged. */
   readonly offset: number;
+  readonly reason: string;
 
   constructor(file: string, offset: number, reason: string) {
     super(`${file}, offset ${offset}: ${reason}`);
     this.file = file;
     this.offset = offset;
+    this.reason = reason;
   }
 }
 

@@ -1,13 +1,14 @@
 import { request } from 'node:http';
 
-const TIMEOUT_MS = 90_000;
+/** Whoever changes members waits until they have caught up. */
+const TIMEOUT_MS = { GET: 10_000, POST: 300_000 } as const;
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
 /** Asks a control server. Rejects with the system's error when nobody listens, and with Error saying what the server says is wrong. */
 export function callControl(host: string, port: number, method: 'GET' | 'POST', path: string, body?: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>> {
   return new Promise((resolve, reject) => {
     const payload = body === undefined ? undefined : JSON.stringify(body);
-    const outgoing = request({ host, port, method, path, timeout: TIMEOUT_MS, headers: payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) } }, (response) => {
+    const outgoing = request({ host, port, method, path, timeout: TIMEOUT_MS[method], headers: payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) } }, (response) => {
       const chunks: Buffer[] = [];
       let length = 0;
       response.on('error', reject);

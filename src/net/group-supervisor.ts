@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { formatAddress } from '../core/address.ts';
 import type { Millis } from '../core/machine.ts';
+import type { ReplicaStatus } from '../group/replica.ts';
 import { GroupLinks, type Place } from './group-links.ts';
 import { GroupProcess, type Line } from './group-process.ts';
 import { makeDisk, readGroupRecord, writeGroupRecord, type GroupRecord, type Identity, type ProcessKind } from './group-record.ts';
@@ -22,8 +23,8 @@ export interface GroupSupervisorOptions {
   /** Everything that members remember lies here, in a folder each, and who they are in group.json. */
   readonly dataDirectory: string;
   readonly links: GroupLinks | undefined;
-  /** Whether members can be added and removed. */
-  readonly canGrow: boolean;
+  /** open: members can be added and removed. seats: one without memory can take another's place. fixed: neither. */
+  readonly membership: 'open' | 'seats' | 'fixed';
   /** What else each process is told at its start. */
   readonly settings: Line;
   /** Faults on request, by member number. */
@@ -47,6 +48,8 @@ interface Member {
   process: GroupProcess | undefined;
   /** The last exit was this supervisor's doing. */
   wasStopped: boolean;
+  /** What it said last of what is wrong. */
+  lastWords: string | undefined;
 }
 
 export interface ProcessStatus {
@@ -57,6 +60,8 @@ export interface ProcessStatus {
   readonly state: 'running' | 'paused' | 'dead';
   /** What it says of itself; null when it does not answer. */
   readonly status: unknown;
+  /** Why it has ended, when that was its own doing. */
+  readonly problem: string | null;
 }
 
 /** A request that makes no sense: one line for people. */
@@ -67,7 +72,13 @@ export class GroupRequestError extends Error {
 /** Between two tries of what only a leader can do. */
 const ADMIN_INTERVAL_MS = 200;
 const ADMIN_TIMEOUT_MS = 60_000;
+/** For a new member to get all that the others have. */
+const CATCH_UP_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_MS = 3000;
+
+function newMember(record: Identity): Member {
+  return { record, process: undefined, wasStopped: false, lastWords: undefined };
+}
 
 /** Starts the processes of a group, and does to them what people ask for. */
 export class GroupSupervisor {
@@ -98,7 +109,7 @@ export class GroupSupervisor {
     const records = known?.processes ?? this.#founding();
     // Disks before the record: once a group is on record, whoever has none has lost it.
     if (known === undefined) for (const record of records) await this.#makeDisk(record, true);
-    for (const record of records) this.#members.set(record.id, { record, process: undefined, wasStopped: false });
+    for (const record of records) this.#members.set(record.id, newMember(record));
     const all = [...this.#members.values()];
     await Promise.all(all.map((member) => this.#launch(member)));
     if (known === undefined) this.#founders = this.members;
@@ -108,13 +119,13 @@ export class GroupSupervisor {
   }
 
   async status(): Promise<ProcessStatus[]> {
-    return Promise.all([...this.#members.values()].map(async ({ record, process }) => {
+    return Promise.all([...this.#members.values()].map(async ({ record, process, wasStopped, lastWords }) => {
       const answer = await process?.ask({ type: 'status' });
       const isDead = process === undefined || process.hasExited;
       return {
         id: record.id, kind: record.kind, address: this.#address(record), pid: isDead ? null : (process.pid ?? null),
         state: isDead ? 'dead' as const : process.isPaused ? 'paused' as const : 'running' as const,
-        status: answer?.['status'] ?? null,
+        status: answer?.['status'] ?? null, problem: isDead && !wasStopped ? (lastWords ?? null) : null,
       };
     }));
   }
@@ -147,12 +158,12 @@ export class GroupSupervisor {
     this.#tell('restarted', id, this.#address(member.record));
   }
 
-  /** A new member, which catches up. Resolves with its id when the group has taken it in. */
+  /** A new member, which catches up. Resolves with its id when it is one of those that the group counts on. */
   async add(): Promise<string> {
-    if (!this.#options.canGrow) throw new GroupRequestError(`in mode ${this.#options.mode} the group is what it was founded as`);
+    this.#assertMembership('open');
     const id = `m${this.#nextMember++}`;
     const record: Identity = { id, kind: 'member', port: 0, isFounder: false };
-    const member: Member = { record, process: undefined, wasStopped: false };
+    const member = newMember(record);
     await this.#makeDisk(record, false);
     this.#members.set(id, member);
     await this.#launch(member);
@@ -163,6 +174,7 @@ export class GroupSupervisor {
     for (const { record: { kind }, process } of this.#members.values()) {
       if (kind === 'balancer') process?.tell({ type: 'member', peer: { id, address: this.#address(record) } });
     }
+    await this.#caughtUp(member);
     this.#tell('added', id, this.#address(record));
     return id;
   }
@@ -171,7 +183,7 @@ export class GroupSupervisor {
   async remove(id: string): Promise<void> {
     const member = this.#find(id);
     if (member.record.kind !== 'member') throw new GroupRequestError(`${id} is no member`);
-    if (!this.#options.canGrow) throw new GroupRequestError(`in mode ${this.#options.mode} the group is what it was founded as`);
+    this.#assertMembership('open');
     await this.#administer({ type: 'remove', id }, `${id} was not let go`);
     await this.#end(member, 'SIGKILL');
     this.#members.delete(id);
@@ -184,12 +196,14 @@ export class GroupSupervisor {
   async rebuild(id: string): Promise<string> {
     const member = this.#find(id);
     if (member.record.kind !== 'member') throw new GroupRequestError(`${id} is no member`);
+    this.#assertMembership('open', 'seats');
     await this.#end(member, 'SIGKILL');
-    if (!this.#options.canGrow) {
+    if (this.#options.membership === 'seats') {
       // Its seat is taken by one without memory, which gets it back from the others.
       await rm(this.#directory(id), { recursive: true, force: true });
       await this.#makeDisk(member.record, false);
       await this.restart(id);
+      await this.#caughtUp(member);
       return id;
     }
     const successor = await this.add();
@@ -249,10 +263,14 @@ export class GroupSupervisor {
       ...settings, id: record.id, clusterId, mode, host, port: record.port, directory, ...(fault === undefined ? {} : { faulty: fault }),
     };
     member.wasStopped = false;
+    member.lastWords = undefined;
     const process = new GroupProcess({
       args: argsOf(record.kind, spec),
       onLine: (line) => this.#tell('says', record.id, String(line['text'] ?? JSON.stringify(line))),
-      onStderr: (text) => this.#tell('problem', record.id, text),
+      onStderr: (text) => {
+        member.lastWords = text;
+        this.#tell('problem', record.id, text);
+      },
       onExit: ({ code, signal }) => this.#ended(member, process, signal ?? `exit code ${code}`),
     });
     member.process = process;
@@ -304,9 +322,24 @@ export class GroupSupervisor {
     throw new GroupRequestError(`${failure}: ${reason}`);
   }
 
+  /** Rejects when it has not caught up in time, which it goes on trying to. */
+  async #caughtUp(member: Member): Promise<void> {
+    const { record: { id }, process } = member;
+    let problem = 'it does not answer';
+    for (const deadline = performance.now() + CATCH_UP_TIMEOUT_MS; performance.now() < deadline;) {
+      const status = (await process?.ask({ type: 'status' }))?.['status'] as ReplicaStatus | undefined;
+      if (status !== undefined && status.problem === undefined) return;
+      problem = status?.problem ?? problem;
+      if (process?.hasExited !== false) throw new GroupRequestError(`${id} has ended: ${member.lastWords ?? problem}`);
+      await new Promise((resolve) => setTimeout(resolve, ADMIN_INTERVAL_MS));
+    }
+    throw new GroupRequestError(`after ${CATCH_UP_TIMEOUT_MS / 1000} s, ${id} is not ready yet, and goes on: ${problem}`);
+  }
+
   #ended(member: Member, process: GroupProcess, how: string): void {
     const { record } = member;
     if (this.#isStopping || member.wasStopped || member.process !== process) return;
+    member.lastWords ??= how;
     this.#tell('died', record.id, how);
     const { replaceAfterMs } = this.#options;
     if (replaceAfterMs === undefined || record.kind !== 'member') return;
@@ -326,6 +359,11 @@ export class GroupSupervisor {
     const timer = setTimeout(() => process.signal('SIGKILL'), STOP_TIMEOUT_MS);
     await process.exited;
     clearTimeout(timer);
+  }
+
+  #assertMembership(...wanted: GroupSupervisorOptions['membership'][]): void {
+    const { membership, mode } = this.#options;
+    if (!wanted.includes(membership)) throw new GroupRequestError(`mode ${mode}${membership === 'fixed' ? ' without a fence' : ''}: the group is what it was founded as`);
   }
 
   #find(id: string): Member {

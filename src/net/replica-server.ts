@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { join } from 'node:path';
 
 import { formatAddress, type Address } from '../core/address.ts';
 import { createRandom } from '../core/random.ts';
@@ -61,7 +62,7 @@ export class ReplicaServer {
 
   /**
    * Rejects with the system's error when address or directory cannot be had, with Error when the disk is gone or another's, and with
-   * CorruptLogError when what is on it cannot be believed.
+   * CorruptLogError, which names the file by its path, when what is on it cannot be believed.
    */
   static async start(options: ReplicaServerOptions): Promise<ReplicaServer> {
     const disk = await FileDisk.open(options.directory);
@@ -69,7 +70,7 @@ export class ReplicaServer {
       return await ReplicaServer.#startOn(disk, options);
     } catch (error) {
       await disk.close();
-      throw error;
+      throw error instanceof CorruptLogError ? new CorruptLogError(join(options.directory, error.file), error.offset, error.reason) : error;
     }
   }
 

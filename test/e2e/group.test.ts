@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 
@@ -21,7 +22,7 @@ async function start(...flags: (string | number)[]): Promise<Group> {
   return { up, control, pids: async () => (await status(control)).map(({ pid }) => pid).filter((pid) => pid !== null) };
 }
 
-async function status(control: string): Promise<{ id: string; kind: string; pid: number | null; state: string; status: { role: string; appliedIndex: number; digest: string; problem?: string } | null }[]> {
+async function status(control: string): Promise<{ id: string; kind: string; pid: number | null; state: string; status: { role: string; appliedIndex: number; digest: string; problem?: string } | null; problem: string | null }[]> {
   const program = failmask(['group', 'status', '--json', '--control', control]);
   await program.code();
   return (JSON.parse(String(program.stdout)) as { processes: Awaited<ReturnType<typeof status>> }).processes;
@@ -63,14 +64,27 @@ describe('a group of processes', () => {
     expect(failed.stderr).toMatch(/get colour: .*executed/);
   });
 
-  it('killed as a whole, and started again on the same disks, it has everything that it answered', async () => {
+  it('killed as a whole, and started again on the same disks, one of them damaged: what was answered is there, and the member that refuses is rebuilt', async () => {
     const directory = join(makeDirectory(), 'disks');
     const first = await start('--size', 3, '--data-dir', directory);
-    for (let i = 0; i < 5; i++) expect((await run('kv', 'append', 'log', `${i};`, '--control', first.control)).code).toBe(0);
+    for (let i = 0; i < 3; i++) expect((await run('kv', 'append', 'log', `part ${i};`, '--control', first.control)).code).toBe(0);
     first.up.kill('SIGKILL');
     await first.up.exited;
-    const second = await start('--size', 3, '--data-dir', directory);
-    expect(await run('kv', 'get', 'log', '--control', second.control)).toMatchObject({ code: 0, stdout: '0;1;2;3;4;\n' });
+    const log = join(directory, 'm2', 'log');
+    const bytes = readFileSync(log);
+    bytes[bytes.indexOf('part 0')]! ^= 1;
+    writeFileSync(log, bytes);
+    const { up, control } = await start('--size', 3, '--data-dir', directory);
+    await up.until(() => String(up.stdout).includes('"event":"died","id":"m2"'));
+    const m2 = (await status(control)).find(({ id }) => id === 'm2');
+    expect(m2).toMatchObject({ state: 'dead', problem: expect.stringMatching(/m2\/log, offset \d+: a damaged record, and a good one after it at \d+$/) });
+    expect(await run('kv', 'get', 'log', '--control', control)).toMatchObject({ code: 0, stdout: 'part 0;part 1;part 2;\n' });
+    expect((await run('group', 'rebuild', 'm2', '--control', control)).stderr).toMatch(/rebuild: m2 by m4/);
+    let members = (await status(control)).filter(({ kind }) => kind === 'member');
+    for (let tries = 0; tries < 20 && new Set(members.map((member) => member.status?.appliedIndex)).size > 1; tries++) members = (await status(control)).filter(({ kind }) => kind === 'member');
+    expect(members.map(({ id }) => id)).toEqual(['m1', 'm3', 'm4']);
+    expect(new Set(members.map((member) => member.status?.digest)).size).toBe(1);
+    expect(existsSync(join(directory, 'm2'))).toBe(false);
   });
 
   it('a member that lies is outvoted', async () => {

@@ -21,6 +21,7 @@ interface Row {
   readonly pid: number | null;
   readonly state: string;
   readonly status: ReplicaStatus | null;
+  readonly problem: string | null;
 }
 
 const WATCH_MS = 500;
@@ -52,11 +53,11 @@ export const statusCommand: CommandModule<object, StatusArgs> = {
 export function statusText(answer: Readonly<Record<string, unknown>>): string {
   const rows = answer['processes'] as readonly Row[];
   const best = Math.max(0, ...rows.map(({ kind, status }) => (kind === 'member' ? (status?.appliedIndex ?? 0) : 0)));
-  const cells = rows.filter(({ kind }) => kind !== 'balancer').map(({ id, address, pid, state, status, kind }) => [
+  const cells = rows.filter(({ kind }) => kind !== 'balancer').map(({ id, address, pid, state, status, kind, problem }) => [
     id, address, pid === null ? '–' : String(pid), state === 'running' && status === null ? 'no answer' : state,
     status?.role ?? '–', number(status?.term), status?.leader ?? '–', number(status?.commitIndex), number(status?.appliedIndex),
     status === null || kind !== 'member' ? '–' : String(best - status.appliedIndex),
-    status?.digest.slice(0, DIGEST_CHARACTERS) ?? '–', status === null ? '–' : status.suspected.join(' ') || 'nobody', status?.problem ?? '',
+    status?.digest.slice(0, DIGEST_CHARACTERS) ?? '–', status === null ? '–' : status.suspected.join(' ') || 'nobody', status?.problem ?? problem ?? '',
   ]);
   const titles = ['id', 'address', 'pid', 'process', 'role', 'term', 'leader', 'commit', 'applied', 'lag', 'digest', 'suspects', ''];
   const balancers = rows.filter(({ kind }) => kind === 'balancer').map(({ id, address, state }) => `${id} ${address} ${state}`).join(', ');

@@ -41,7 +41,7 @@ export async function runGroupUp(args: GroupUpArgs): Promise<void> {
     viewServers: hasViewService ? VIEW_SERVERS : 0,
     dataDirectory: directory,
     links: args.proxy === undefined ? undefined : new GroupLinks({ host, profile: args.proxy, seed }),
-    canGrow: traitsOf(mode).canGrow,
+    membership: args.fence === 'none' ? 'fixed' : traitsOf(mode).canGrow ? 'open' : 'seats',
     settings,
     faulty: parseFaulty(args.faulty ?? [], args.size),
     replaceAfterMs: args['replace-after'],
@@ -136,8 +136,12 @@ function handlers(args: GroupUpArgs, supervisor: GroupSupervisor): Record<string
 
 async function onMembers(supervisor: GroupSupervisor, body: Readonly<Record<string, unknown>>, act: (id: string) => unknown): Promise<{ done: string }> {
   const members = await namesOf(supervisor, body);
-  for (const id of members) await asRequest(() => act(id));
-  return { done: members.join(', ') };
+  const done: string[] = [];
+  for (const id of members) {
+    const successor = await asRequest(() => act(id));
+    done.push(typeof successor === 'string' && successor !== id ? `${id} by ${successor}` : id);
+  }
+  return { done: done.join(', ') };
 }
 
 /** What is wrong with a request is the asker's to know, not a failure of the group's. */

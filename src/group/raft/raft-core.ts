@@ -92,7 +92,6 @@ export class RaftCore extends ReplicaOutput {
     this.life = random.fork('life').below(0xffff_ffff) + 1;
     this.log = new EntryLog(snapshot?.index ?? 0, snapshot?.term ?? 0, entries);
     this.compaction = new LogCompaction(this.log, storage, service, config);
-    this.compaction.snapshotBytes = bytesOf(snapshot?.chunks ?? []);
     this.memberships = new MembershipHistory(snapshot?.index ?? 0, members);
     this.#commitIndex = snapshot?.index ?? 0;
     for (const entry of entries) this.#noteMembership(entry);
@@ -230,7 +229,7 @@ export class RaftCore extends ReplicaOutput {
   adoptSnapshot(mark: SnapshotMark, chunks: readonly Uint8Array[], now: Millis): void {
     const members = readMeta(mark);
     this.service.restore(chunks);
-    this.compaction.snapshotBytes = bytesOf(chunks);
+    this.compaction.adopted(chunks);
     if (this.log.termAt(mark.index) === mark.term) {
       // What follows an entry that the snapshot ends with stays (Raft paper, section 7): it may have been promised to a leader.
       this.log.compact(mark.index);
@@ -314,8 +313,4 @@ function readMeta({ meta }: SnapshotMark): Membership {
   const members = readMembership(reader);
   if (!reader.end()) throw new SnapshotError('the members that come with it are damaged');
   return members;
-}
-
-function bytesOf(chunks: readonly Uint8Array[]): number {
-  return chunks.reduce((sum, { length }) => sum + length, 0);
 }

@@ -42,6 +42,8 @@ export class Membership {
   /** Something is not as it should be since. */
   #troubleSinceMs: Millis | undefined;
   #nextAskMs: Millis = -Infinity;
+  /** Whom people have let go: the next view is without them, and they are not let in again. An id is one life. */
+  readonly #released = new Set<ReplicaId>();
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -92,8 +94,19 @@ export class Membership {
 
   /** Somebody outside wants to come in. */
   join(from: ReplicaId, { address, lastIndex, lastTerm }: ViewMessage & { readonly kind: 'join' }): void {
-    if (isIn(this.#core.view, from)) return;
+    if (isIn(this.#core.view, from) || this.#released.has(from)) return;
     this.#options.order.welcome({ id: from, address }, lastIndex, lastTerm);
+  }
+
+  /** Sees to it that a view works without a member, and says why none does (now). The first of those who stay does it: ask again until it has. */
+  remove(id: ReplicaId): string | undefined {
+    const core = this.#core;
+    const first = core.view.members.find((member) => member.id !== id);
+    if (first === undefined) return 'nobody would be left';
+    if (first.id !== core.self.id) return 'this member does not lead those who stay';
+    if (!core.isRunning) return 'a view is beginning';
+    this.#released.add(id);
+    return isIn(core.view, id) ? 'the view without it has not begun' : undefined;
   }
 
   answered(reply: ReplyMessage, now: Millis): void {
@@ -123,7 +136,7 @@ export class Membership {
     this.#act(now);
   }
 
-  /** Somebody is suspected, wants to come in, or this member stands outside or at the beginning of a view. */
+  /** Somebody is suspected, is to go, wants to come in, or this member stands outside or at the beginning of a view. */
   #isTroubled(): boolean {
     const core = this.#core;
     if (core.hasFailed) return false;
@@ -157,7 +170,7 @@ export class Membership {
 
   #suspects(): ReplicaId[] {
     const { detector } = this.#options;
-    return this.#core.others.map(({ id }) => id).filter((id) => detector.suspects(id));
+    return this.#core.others.map(({ id }) => id).filter((id) => detector.suspects(id) || this.#released.has(id));
   }
 
   /** Without a fence: founders who are not in the view and are heard again. */

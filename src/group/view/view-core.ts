@@ -204,6 +204,7 @@ export class ViewCore extends ReplicaOutput {
   /** A snapshot from a member of the view takes the place of log and state. Throws SnapshotError; this member is unusable then. */
   adoptSnapshot(mark: SnapshotMark, chunks: readonly Uint8Array[], now: Millis): void {
     this.service.restore(chunks);
+    this.compaction.adopted(chunks);
     if (this.log.termAt(mark.index) === mark.term) {
       this.#cutAfter(mark.index);
       this.log.compact(mark.index);

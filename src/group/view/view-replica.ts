@@ -128,6 +128,12 @@ export class ViewReplica implements Replica {
     return this.#membership.peers();
   }
 
+  /** Has the view go on without a member; or says why it does not (now). */
+  removeMember(id: ReplicaId, now: Millis): string | undefined {
+    this.#now = now;
+    return this.#core.hasFailed ? this.#core.problem : this.#membership.remove(id);
+  }
+
   peerLost(peer: ReplicaId, now: Millis): void {
     this.#now = now;
     this.#options.detector.lost(peer, now);

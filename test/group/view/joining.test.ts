@@ -64,3 +64,42 @@ describe.each(MODES)('%s: newcomers', (mode) => {
     expect(cluster.node('m3').machine.items.length).toBe(61);
   });
 });
+
+describe.each(MODES)('%s: members that are let go', (mode) => {
+  it('a view works without one, whoever it was, and it is not let in again', () => {
+    const cluster = new Cluster({ mode, size: 3 });
+    const client = cluster.open();
+    write(cluster, client, 1);
+    // Asked of everybody until it is done, as the supervisor does.
+    const remove = (id: string): boolean => cluster.run(5000, () => [...cluster.nodes.values()].some(({ replica }) => replica!.removeMember(id, cluster.now) === undefined));
+    expect(cluster.replica('m2').removeMember('m3', cluster.now)).toMatch(/does not lead/);
+    expect(remove('m1')).toBe(true);
+    expect(cluster.views.view).toMatchObject({ number: 2, members: [{ id: 'm2' }, { id: 'm3' }] });
+    write(cluster, client, 2);
+    cluster.run(5000);
+    expect(cluster.replica('m1').status()).toMatchObject({ role: 'outside', problem: expect.stringMatching(/in no view/) });
+    expect(cluster.views.view.number).toBe(2);
+    expect(remove('m3')).toBe(true);
+    write(cluster, client, 3);
+    expect(cluster.node('m2').machine.items).toEqual(['1', '2', '3']);
+    expect(cluster.replica('m2').removeMember('m2', cluster.now)).toBe('nobody would be left');
+  });
+});
+
+describe('a log is replaced by a snapshot when it is longer than the last one', () => {
+  it.each(['found on disk', 'taken over'])('%s', (how) => {
+    const cluster = new Cluster({ mode: 'sequencer', size: 1, joiners: 1, config: SMALL });
+    cluster.crash('m2');
+    const client = cluster.open();
+    for (let serial = 1; serial <= 100; serial++) cluster.call({ clientId: client, serial, acknowledged: serial - 1, text: `+${'x'.repeat(100)}` });
+    const id = how === 'taken over' ? 'm2' : 'm1';
+    cluster.crash(id);
+    cluster.start(id);
+    cluster.settle();
+    for (let serial = 101; serial <= 120; serial++) cluster.call({ clientId: client, serial, acknowledged: serial - 1, text: `+${'x'.repeat(100)}` });
+    const { counters } = cluster.replica(id).status();
+    expect(counters['logBytes']).toBeGreaterThan(SMALL.snapshotBytes);
+    // Of this life.
+    expect(counters['snapshotsTaken']).toBe(0);
+  });
+});
