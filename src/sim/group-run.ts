@@ -1,14 +1,16 @@
 import type { Millis } from '../core/machine.ts';
 import { createRandom, type Random } from '../core/random.ts';
+import type { Sink } from '../core/trace.ts';
 import type { Mode } from '../group/modes.ts';
 import { traitsOf } from '../group/modes.ts';
 import { checkAppends } from './group/append-watch.ts';
-import { drawGroup, type GroupScenario } from './group/draw-group.ts';
+import { drawGroup, formatGroupScenario, type GroupScenario } from './group/draw-group.ts';
 import { simEngine, type SimEngine } from './group/engines.ts';
 import { CoverageWatch } from './group/coverage-watch.ts';
 import { GroupCoverage, type GroupCoverageName } from './group/group-coverage.ts';
 import type { MemberPlace } from './group/member-place.ts';
 import { Nemesis } from './group/nemesis.ts';
+import { ProtocolTrace } from './group/protocol-trace.ts';
 import { ProtocolWatch } from './group/protocol-watch.ts';
 import { ReachWatch } from './group/reach-watch.ts';
 import { LEGEND } from './group/transition-log.ts';
@@ -42,6 +44,8 @@ export interface GroupRunOptions {
   readonly random?: Random;
   /** Transitions kept. Default 60; Infinity keeps all. */
   readonly keepLines?: number;
+  /** Told of the protocol's transitions, messages and faults. */
+  readonly sink?: Sink | undefined;
 }
 
 /** After healing, each client has so long to get on, and members to become equal. */
@@ -62,6 +66,7 @@ export function runGroupSeed(mode: Mode, seed: number, options: GroupRunOptions 
     weather: scenario.weather, clockDrift: scenario.clockDrift, diskDelayMs: scenario.diskDelayMs, isEager: scenario.isEager, queuesInputs: scenario.queuesInputs,
     keepLines: options.keepLines ?? 60,
   });
+  if (options.sink !== undefined) new ProtocolTrace(world, options.sink);
   const { isOrdered, hasViews } = traitsOf(mode);
   const protocol = new ProtocolWatch(world, { coverage, isOrdered, hasOneLeader: isOrdered });
   const counting = new CoverageWatch(world, coverage);
@@ -89,11 +94,10 @@ export function runGroupSeed(mode: Mode, seed: number, options: GroupRunOptions 
 
 /** What somebody needs who has to find out why. */
 export function describeGroupFailure({ mode, seed, violations, scenario, transitions }: GroupResult): string {
-  const { profile, members, spares, clients, faults } = scenario;
   return [
-    `seed ${seed} of ${mode}, replay with: failmask sim --group --mode ${mode} --seed ${seed}`,
+    `seed ${seed} of ${mode}, replay with: failmask sim --group ${mode} --seed ${seed} --trace`,
     ...violations.map(({ checker, atMs, host, message }) => `  ${atMs.toFixed(3)} ms ${host}: ${checker}: ${message}`),
-    `  world: ${profile}, ${members} members${spares === 0 ? '' : ` and ${spares} spare`}, ${clients} clients, faults: ${[...faults.keys()].join(', ')}`,
+    ...formatGroupScenario(scenario).map((line) => `  ${line}`),
     `  the last transitions (${LEGEND}):`,
     ...transitions.map((line) => `  ${line}`),
   ].join('\n');

@@ -29,6 +29,8 @@ export interface Watch {
   requested?(client: string, place: MemberPlace, request: Request): void;
   replied?(client: string, place: MemberPlace, reply: ReplyMessage): void;
   ended?(client: number, outcome: OperationOutcome): void;
+  /** What befalls somebody (`*`: all), in words; beginnings and crashes have their own. */
+  noted?(who: string, text: string): void;
 }
 
 export interface WorldOptions {
@@ -117,7 +119,7 @@ export class ReplicaWorld {
 
   begin(place: MemberPlace): void {
     if (place.isUp) return;
-    this.say(place.name, `begins, life ${place.life + 1}, as ${place.identity}`);
+    this.#record(place.name, `begins, life ${place.life + 1}, as ${place.identity}`);
     place.begin();
     this.#show(place);
   }
@@ -128,7 +130,7 @@ export class ReplicaWorld {
     for (const watch of this.watches) watch.down?.(place);
     place.crash(whole);
     this.#show(place);
-    this.say(place.name, whole ? 'loses its power' : 'is killed');
+    this.#record(place.name, whole ? 'loses its power' : 'is killed');
     const { identity } = place;
     // A computer that is gone says nothing any more; the others find out when they hear nothing.
     for (const client of this.clients) client.targetDied(place.index, !whole && place === this.members[place.index]);
@@ -186,6 +188,11 @@ export class ReplicaWorld {
 
   /** A line of the report, and a part of the hash. */
   say(who: string, text: string): void {
+    this.#record(who, text);
+    for (const watch of this.watches) watch.noted?.(who, text);
+  }
+
+  #record(who: string, text: string): void {
     this.hash.number(this.now);
     this.hash.text(`${who} ${text}`);
     this.log.add(this.now, who, text);
@@ -202,7 +209,7 @@ export class ReplicaWorld {
       sendReply: (from, route, reply) => this.#sendReply(from, route, reply),
       traced: (place, event) => {
         const { type, member: _, ...fields } = event;
-        this.say(place.name, `${type}${Object.entries(fields).map(([name, value]) => ` ${name} ${value}`).join('')}`);
+        this.#record(place.name, `${type}${Object.entries(fields).map(([name, value]) => ` ${name} ${value}`).join('')}`);
         for (const watch of this.watches) watch.traced?.(place, event);
       },
       readyTaken: (place, ready) => {

@@ -1,5 +1,6 @@
 import type { Millis } from '../../core/machine.ts';
 import { createRandom, type Random } from '../../core/random.ts';
+import { formatDuration, formatProbability } from '../../core/units.ts';
 import { traitsOf, type Mode } from '../../group/modes.ts';
 import { FAIR_WEATHER, type Weather } from './message-network.ts';
 
@@ -88,6 +89,22 @@ export function drawGroup(mode: Mode, seed: number, random: Random = createRando
     aimsAtLeader: pick(random, [0.1, 0.5, 0.9]),
     faults: drawFaults(mode, random.fork('faults')),
   };
+}
+
+/** Some lines for people: the world that a seed drew. */
+export function formatGroupScenario(scenario: GroupScenario): string[] {
+  const { profile, tolerated, members, spares, viewServers, clients, thinkMs, keys, weather, faults } = scenario;
+  const others = [spares > 0 ? `${spares} spare` : '', viewServers > 0 ? `${viewServers} view servers` : '', `${clients} clients on ${keys} keys, one operation every ${formatDuration(thinkMs)} each`];
+  const troubles = [
+    `${formatProbability(weather.loss)} lost`, `${formatProbability(weather.duplication)} doubled`, ...(weather.reorders ? ['overtaking'] : []),
+    `${formatProbability(weather.kept)} of what meets a partition comes after it`,
+  ];
+  return [
+    `world: ${members} members, of which ${tolerated} may be faulty at a time${profile === 'beyond' ? ', and sometimes more are' : ''}; ${others.filter((part) => part !== '').join(', ')}`,
+    `messages: ${formatDuration(weather.delayMs)} and ${formatDuration(weather.jitterMs)} more on average, ${troubles.join(', ')}`,
+    `hosts: election timeout ${formatDuration(scenario.electionTimeoutMs)}, clocks up to ${formatProbability(scenario.clockDrift)} wrong, disks up to ${formatDuration(scenario.diskDelayMs)}, snapshot every ${scenario.snapshotBytes} bytes of log, ${scenario.maxSessions} sessions`,
+    `faults: for ${formatDuration(scenario.faultyMs)}, one every ${formatDuration(scenario.faultEveryMs)}, each for ${formatDuration(scenario.repairMs)}, ${formatProbability(scenario.aimsAtLeader)} at the leader: ${[...faults.keys()].join(', ')}`,
+  ];
 }
 
 function drawSize(mode: Mode, random: Random): { members: number; tolerated: number } {

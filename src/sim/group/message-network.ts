@@ -30,6 +30,12 @@ export interface NetworkCounters {
   kept: number;
 }
 
+/** Who wants to know of each message. One that is doubled is delivered twice under its number. */
+export interface NetworkWatch {
+  sent(message: number, from: string, to: string): void;
+  delivered(message: number, from: string, to: string): void;
+}
+
 interface Path {
   readonly from: string;
   readonly to: string;
@@ -50,6 +56,7 @@ interface Path {
 export class MessageNetwork {
   readonly counters: NetworkCounters = { sent: 0, delivered: 0, lost: 0, duplicated: 0, overtook: 0, blocked: 0, kept: 0 };
   weather: Weather = FAIR_WEATHER;
+  watch: NetworkWatch | undefined;
   readonly #simulator: Simulator;
   readonly #random: Random;
   readonly #paths = new Map<string, Path>();
@@ -95,7 +102,8 @@ export class MessageNetwork {
   send(from: string, to: string, deliver: () => void): void {
     const path = this.#path(from, to);
     const { loss, duplication, kept } = this.weather;
-    this.counters.sent++;
+    const message = this.counters.sent++;
+    if (this.watch !== undefined) deliver = this.#watched(this.watch, message, path, deliver);
     if (path.random.chance(loss)) {
       this.counters.lost++;
       return;
@@ -111,6 +119,14 @@ export class MessageNetwork {
     if (!path.random.chance(duplication)) return;
     this.counters.duplicated++;
     this.#schedule(path, deliver);
+  }
+
+  #watched(watch: NetworkWatch, message: number, { from, to }: Path, deliver: () => void): () => void {
+    watch.sent(message, from, to);
+    return () => {
+      watch.delivered(message, from, to);
+      deliver();
+    };
   }
 
   /** Time of one message, as drawn. */

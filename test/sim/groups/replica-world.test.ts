@@ -71,7 +71,7 @@ describe('a group of one in a world of faults', () => {
 describe('the report of a failure', () => {
   it('says what, when, in which world, how to see it again, and what happened last', () => {
     const text = describeGroupFailure(run(1, 'falls silent', ['pause']));
-    expect(text).toContain('seed 1 of raft, replay with: failmask sim --group --mode raft --seed 1');
+    expect(text).toContain('seed 1 of raft, replay with: failmask sim --group raft --seed 1 --trace');
     expect(text).toMatch(/^ {2}\d+\.\d{3} ms \*: liveness: \d+ ms after healing, fewer than 3 operations succeeded of c0/m);
     expect(text).toContain('/ leads');
     expect(text).toMatch(/^ +\d+\.\d{3} =  c\d +(get|put|append|cas|del) /m);
