@@ -117,13 +117,9 @@ function heal(world: ReplicaWorld, nemesis: Nemesis, scenario: GroupScenario, ra
 }
 
 function judgeLiveness(world: ReplicaWorld, nemesis: Nemesis, workload: Workload, scenario: GroupScenario, left: ReadonlySet<MemberPlace>): void {
-  const { isOrdered, hasViews } = traitsOf(scenario.mode);
-  // Too many were gone at a time: what the last of them knew may be gone, too, and then the group rightly says nothing any more.
-  const mayBeOver = hasViews && scenario.profile === 'beyond';
+  const { isOrdered } = traitsOf(scenario.mode);
   const healedMs = world.now;
-  const report = (message: string): void => {
-    if (!mayBeOver) world.verdicts.report('liveness', world.now, '*', `${(world.now - healedMs).toFixed(0)} ms after healing, ${message}`);
-  };
+  const report = (message: string): void => world.verdicts.report('liveness', world.now, '*', `${(world.now - healedMs).toFixed(0)} ms after healing, ${message}`);
   workload.startCounting();
   world.run(healedMs + LIVENESS_MS, () => workload.successes.every((count) => count >= PROGRESS));
   const stuck = workload.successes.flatMap((count, i) => (count >= PROGRESS ? [] : [`c${i} (${count})`]));

@@ -141,8 +141,6 @@ export class ProtocolWatch implements Watch {
       return;
     }
     if (status.term < ledger.term) this.#broke(place, 'durability', `begins again with term ${status.term}, after it had spoken in term ${ledger.term}`);
-    // Whoever is in no view any more counts for nothing, and may begin from nothing.
-    if (status.role === 'outside') return;
     if (reach < ledger.commitIndex) this.#broke(place, 'durability', `begins again with ${reach} entries, after it had said that ${ledger.commitIndex} are committed`);
     else if (isShort) this.#broke(place, 'durability', `begins again with ${reach} entries, after it had said that it has ${ledger.lastIndex}`);
   }

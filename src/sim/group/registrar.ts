@@ -66,7 +66,12 @@ export class Registrar {
   mayReplace(place: MemberPlace): boolean {
     const least = traitsOf(this.#options.scenario.mode).hasViews ? 2 : 3;
     const isMember = this.#world.members[place.index] === place && this.isInside(place);
-    return this.#task === undefined && isMember && this.#inside.size - this.#world.viewServers.length >= least;
+    return this.#task === undefined && isMember && this.#isCovered(place) && this.#inside.size - this.#world.viewServers.length >= least;
+  }
+
+  /** Where the last of a view may hold what nobody else does, its disk is not taken away: nothing could go on after that. */
+  #isCovered(place: MemberPlace): boolean {
+    return !traitsOf(this.#options.scenario.mode).hasViews || this.#world.members.some((other) => other !== place && this.isInside(other) && this.isWhole(other));
   }
 
   watch(place: MemberPlace): void {
@@ -102,7 +107,7 @@ export class Registrar {
     const place = inside[this.#options.random.below(inside.length)];
     if (place === undefined || inside.length < 3) return;
     // The others find out, and go on without it.
-    if (traitsOf(this.#options.scenario.mode).hasViews) return mayGo(place) ? this.#letGo(place) : undefined;
+    if (traitsOf(this.#options.scenario.mode).hasViews) return mayGo(place) && this.#isCovered(place) ? this.#letGo(place) : undefined;
     this.#begin({ kind: 'leave', place, former: place.identity });
   }
 
