@@ -33,11 +33,12 @@ export const sendCommand: CommandModule<object, SendArgs> = {
       .example('$0 send 127.0.0.1:9001 photo.jpg', 'send a file')
       .example('tar c . | $0 send example.org:9000', 'send a stream')
       .example('$0 send -C fixed --user-timeout 5s [::1]:9001 big.iso', 'no congestion control, five seconds of patience')
+      .example('$0 group send photo.jpg', 'send to a replicated group that "failmask group up --service file" runs')
       .epilogue('Exits with 0 only when the peer has acknowledged every byte and has closed its own side, which recv does once the file is safe on its disk.') as unknown as Argv<SendArgs>,
   async handler(args) {
     if (args.to.length > 1) {
-      const { runGroupSend } = await import('./group/send.ts');
-      await runGroupSend(args);
+      const { runMembersSend } = await import('./send-members.ts');
+      await runMembersSend(args);
     } else {
       const { runSend } = await import('./send-run.ts');
       await runSend(args);

@@ -1,4 +1,3 @@
-import { formatAddress } from '../core/address.ts';
 import type { Millis } from '../core/machine.ts';
 import type { Random } from '../core/random.ts';
 import type { Sink } from '../core/trace.ts';
@@ -7,9 +6,7 @@ import { SingleClient } from './client/single-client.ts';
 import { VoteClient } from './client/vote-client.ts';
 import { TimeoutDetector, type Detector } from './detector.ts';
 import type { Fault } from './faulty.ts';
-import { KvMachine } from './kv/kv-machine.ts';
-import { isKvRead } from './kv/kv-operation.ts';
-import { kvLie, quorumForgery, quorumLie, type Lies } from './lies.ts';
+import { quorumForgery, quorumLie, type Lies, type ReplyLie } from './lies.ts';
 import { traitsOf, type Mode } from './modes.ts';
 import { QuorumClient } from './quorum/quorum-client.ts';
 import { QuorumReplica } from './quorum/quorum-replica.ts';
@@ -17,6 +14,7 @@ import { raftLie } from './raft/raft-lies.ts';
 import { RaftReplica } from './raft/raft-replica.ts';
 import type { Peer, Replica, ReplicaId } from './replica.ts';
 import { Service } from './service.ts';
+import type { StateMachine } from './state-machine.ts';
 import type { Storage } from './storage.ts';
 import { DEFAULT_VIEW_CONFIG } from './view/view-config.ts';
 import { viewLie } from './view/view-lies.ts';
@@ -43,6 +41,8 @@ export interface ReplicaOptions {
   readonly fence: 'view-service' | 'none';
   /** Its disk is the one that the group was founded with: if nothing is on it, nothing was promised. */
   readonly isFounding: boolean;
+  /** What is replicated. Not asked for in mode quorum: a register is a service of its own. */
+  readonly machine: StateMachine;
   readonly storage: Storage;
   readonly random: Random;
   /** Silence after which a leader is taken for dead; the mode's own default if undefined. */
@@ -51,27 +51,27 @@ export interface ReplicaOptions {
   readonly now: Millis;
 }
 
-/** A member of a replicated key-value store, in any mode. */
+/** A member of a group that replicates any service, in any mode. */
 export function createReplica(options: ReplicaOptions): Replica & Partial<Administered> {
-  const { mode, self, bootstrap, isFounding, storage, random, electionTimeoutMs, sink, now } = options;
+  const { mode, self, bootstrap, isFounding, machine, storage, random, electionTimeoutMs, sink, now } = options;
   const traced = sink === undefined ? {} : { sink };
   switch (mode) {
     case 'raft': {
       const config = electionTimeoutMs === undefined ? {} : { electionTimeoutMs };
-      return new RaftReplica({ self, bootstrap, service: new Service(new KvMachine()), storage, random, config, now, ...traced });
+      return new RaftReplica({ self, bootstrap, service: new Service(machine), storage, random, config, now, ...traced });
     }
     case 'quorum':
       return new QuorumReplica({ id: self.id, seat: bootstrap.findIndex(({ id }) => id === self.id), members: bootstrap, isFounding, storage, random, ...traced });
     default:
       return new ViewReplica({
-        mode, self, bootstrap, fence: options.fence, viewServers: options.viewServers, service: new Service(new KvMachine()), storage, random, now, ...traced,
+        mode, self, bootstrap, fence: options.fence, viewServers: options.viewServers, service: new Service(machine), storage, random, now, ...traced,
         detector: createDetector(electionTimeoutMs),
       });
   }
 }
 
 /** A server of the view service. */
-export function createViewServer({ self, bootstrap, storage, random, electionTimeoutMs, sink, now }: ReplicaOptions): Replica & Partial<Administered> {
+export function createViewServer({ self, bootstrap, storage, random, electionTimeoutMs, sink, now }: Omit<ReplicaOptions, 'machine'>): Replica & Partial<Administered> {
   return new RaftReplica({
     self, bootstrap, service: new Service(new ViewMachine()), storage, random, now,
     ...(electionTimeoutMs === undefined ? {} : { config: { electionTimeoutMs } }), ...(sink === undefined ? {} : { sink }),
@@ -83,33 +83,37 @@ function createDetector(timeoutMs: Millis = DEFAULT_SUSPICION_MS): Detector {
   return new TimeoutDetector({ heartbeatMs, minTimeoutMs: Math.max(timeoutMs, 3 * heartbeatMs), maxTimeoutMs: MAX_SUSPICION_FACTOR * timeoutMs });
 }
 
-/** What a faulty member of such a group says that looks right and is not. */
-export function liesOf(mode: Mode, members: number, { kind }: Fault): Lies {
+/** What a faulty member of such a group says that looks right and is not; `reply`: of the service. */
+export function liesOf(mode: Mode, members: number, { kind }: Fault, reply: ReplyLie): Lies {
   switch (mode) {
     case 'quorum':
       // Members say nothing to each other while all have their memory.
       return { reply: kind === 'two-faced' ? quorumForgery(members) : quorumLie(members) };
     case 'raft':
-      return { reply: kvLie, message: raftLie };
+      return { reply, message: raftLie };
     default:
-      return { reply: kvLie, message: viewLie };
+      return { reply, message: viewLie };
   }
 }
 
-export interface KvClientConfig {
+export interface ClientConfig {
   readonly mode: Mode;
   /** Of the group. */
   readonly members: number;
   readonly clientId: string;
-  readonly targets: readonly { readonly host: string; readonly port: number }[];
+  /** HOST:PORT, as members call each other. */
+  readonly targets: readonly string[];
   readonly random: Random;
+  /** Which of the service's operations change nothing. */
+  readonly isReadOnly: (operation: Uint8Array) => boolean;
+  /** Operations on their way at a time, where the mode keeps them in order; see ClientOptions. */
+  readonly window?: number;
   readonly operationTimeoutMs?: Millis;
 }
 
-/** A client of a replicated key-value store, in any mode. */
-export function createClient({ mode, members, clientId, targets, random, operationTimeoutMs }: KvClientConfig): GroupClient {
-  const patience = operationTimeoutMs === undefined ? {} : { operationTimeoutMs };
-  const options = { clientId, targets: targets.map(formatAddress), random, isReadOnly: isKvRead, ...patience };
+/** A client of a group, in any mode. In mode quorum it speaks to a register, whatever else it is told. */
+export function createClient(config: ClientConfig): GroupClient {
+  const { mode, members, operationTimeoutMs, clientId, targets } = config;
   if (!traitsOf(mode).isOrdered) return new QuorumClient({ clientId, targets: targets.length, members, ...(operationTimeoutMs === undefined ? {} : { deadlineMs: operationTimeoutMs }) });
-  return traitsOf(mode).asks === 'leader' ? new SingleClient(options) : new VoteClient({ ...options, members });
+  return traitsOf(mode).asks === 'leader' ? new SingleClient(config) : new VoteClient(config);
 }

@@ -11,7 +11,9 @@ export type DiskOperation =
   /** Returns when the file's content survives a power failure. */
   | { readonly kind: 'sync'; readonly file: string }
   /** Atomic, and returns when the directory survives a power failure, too. */
-  | { readonly kind: 'rename'; readonly file: string; readonly to: string };
+  | { readonly kind: 'rename'; readonly file: string; readonly to: string }
+  /** That it is not there is no error. After a power failure it may be there again. */
+  | { readonly kind: 'remove'; readonly file: string };
 
 /** The whole content of a file when a replica begins; undefined when there is none. */
 export type ReadFile = (file: string) => Uint8Array | undefined;

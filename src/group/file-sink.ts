@@ -1,9 +1,11 @@
 import { createHash, type Hash } from 'node:crypto';
 
+import { assert } from '../core/assert.ts';
 import { ByteReader, ByteWriter, encodeText } from './byte-codec.ts';
 import type { DiskOperation } from './disk.ts';
 import { decodeFileOperation, type FileOperation } from './file-operation.ts';
 import { MAX_REASON_BYTES } from './message.ts';
+import type { FileNames } from './record-file.ts';
 import { SnapshotError, type Reply, type StateMachine, type Status } from './state-machine.ts';
 
 /** The file while it is incomplete, and afterwards, in the words of DiskOperation. */
@@ -12,16 +14,22 @@ export const FINAL_FILE = 'file';
 
 const SNAPSHOT_CHUNK_BYTES = 64 * 1024;
 const SNAPSHOT_VERSION = 1;
+/** Written and not synced at most: at the end, all of it at once would hold up everything else. */
+const SYNC_BYTES = 8 * 1024 * 1024;
 
 const PHASES = ['empty', 'open', 'committed'] as const;
 type Phase = (typeof PHASES)[number];
 
+/**
+ * Bytes of a file, for snapshots: exactly [offset, offset + length), from the first of `files` that is there. Only what is on disk is asked
+ * for: what takeWrites() returned counts as carried out once it is called again.
+ */
+export type ReadContent = (files: readonly string[], offset: number, length: number) => Uint8Array;
+
 export interface FileSinkOptions {
-  /**
-   * Bytes of the file, for snapshots: exactly [offset, offset + length). They lie in PART_FILE if there is one, else in FINAL_FILE. Only what
-   * is on disk is asked for: what takeWrites() returned counts as carried out once it is called again.
-   */
-  readonly readContent: (offset: number, length: number) => Uint8Array;
+  readonly readContent: ReadContent;
+  /** What it calls its file while it is incomplete, and afterwards: PART_FILE and FINAL_FILE unless said otherwise. */
+  readonly names?: FileNames;
 }
 
 /**
@@ -36,17 +44,20 @@ export interface FileSinkOptions {
  * from `create` on, and what an earlier life has left under that name is gone.
  */
 export class FileSink implements StateMachine {
-  readonly #readContent: FileSinkOptions['readContent'];
+  readonly #readContent: ReadContent;
+  readonly #names: FileNames;
   #phase: Phase = 'empty';
   #transferId = '';
   #length = 0;
   #hash: Hash = createHash('sha256');
+  #unsyncedBytes = 0;
   #writes: DiskOperation[] = [];
   /** Handed out by the last takeWrites(); on disk when the next one is called. */
   #leaving: readonly DiskOperation[] = [];
 
   constructor(options: FileSinkOptions) {
     this.#readContent = options.readContent;
+    this.#names = options.names ?? { part: PART_FILE, file: FINAL_FILE };
   }
 
   get isCommitted(): boolean {
@@ -61,9 +72,29 @@ export class FileSink implements StateMachine {
     return this.#length;
   }
 
+  /** Whose file it is; empty while there is none. */
+  get transferId(): string {
+    return this.#transferId;
+  }
+
+  /** SHA-256 of what is here. */
+  get sha256(): Uint8Array {
+    return this.#digest();
+  }
+
+  /** The same file goes on under another name of the transfer. It must be open. */
+  handOver(transferId: string): void {
+    assert(this.#phase === 'open', 'only what is open changes hands');
+    this.#transferId = transferId;
+  }
+
   apply(bytes: Uint8Array): Reply {
     const operation = decodeFileOperation(bytes);
-    if (operation === undefined) return this.#reply('refused', 'the operation is malformed');
+    return operation === undefined ? this.#reply('refused', 'the operation is malformed') : this.carryOut(operation);
+  }
+
+  /** apply(), for whoever has read the operation already. */
+  carryOut(operation: FileOperation): Reply {
     if (operation.kind === 'open') return this.#open(operation.transferId);
     if (this.#phase === 'empty') return this.#reply('refused', 'no file is open here: this member has not seen the beginning');
     if (operation.transferId !== this.#transferId) return this.#reply('busy', this.#holder('another transfer'));
@@ -90,6 +121,11 @@ export class FileSink implements StateMachine {
     return this.#hash.copy().digest('hex');
   }
 
+  /** How many chunks snapshot() gives now. */
+  get snapshotChunks(): number {
+    return 1 + Math.ceil(this.#length / SNAPSHOT_CHUNK_BYTES);
+  }
+
   /** The content is read as it is asked for: appended bytes never change, so this is copy-on-write for nothing. */
   snapshot(): Iterable<Uint8Array> {
     const length = this.#length;
@@ -99,7 +135,7 @@ export class FileSink implements StateMachine {
 
   restore(chunks: Iterable<Uint8Array>): void {
     const hash = createHash('sha256');
-    const writes: DiskOperation[] = [{ kind: 'create', file: PART_FILE }];
+    const writes: DiskOperation[] = [{ kind: 'create', file: this.#names.part }];
     let header: { phase: Phase; transferId: string; length: number; digest: Uint8Array } | undefined;
     let length = 0;
     for (const chunk of chunks) {
@@ -108,13 +144,13 @@ export class FileSink implements StateMachine {
         continue;
       }
       hash.update(chunk);
-      writes.push({ kind: 'write', file: PART_FILE, offset: length, bytes: chunk });
+      writes.push({ kind: 'write', file: this.#names.part, offset: length, bytes: chunk });
       length += chunk.length;
     }
     if (header === undefined) throw new SnapshotError('the snapshot is empty');
     if (length !== header.length) throw new SnapshotError(`the snapshot holds ${length} bytes of ${header.length}`);
     if (!isEqual(hash.copy().digest(), header.digest)) throw new SnapshotError('the content of the snapshot is not what its digest says');
-    if (header.phase === 'committed') writes.push(...commitWrites());
+    if (header.phase === 'committed') writes.push(...commitWrites(this.#names));
     this.#phase = header.phase;
     this.#transferId = header.transferId;
     this.#length = length;
@@ -134,13 +170,14 @@ export class FileSink implements StateMachine {
     const end = offset + length;
     const parts = [...this.#leaving, ...this.#writes].filter((write) => write.kind === 'write');
     const onDisk = Math.min(end, parts[0]?.offset ?? end);
-    if (onDisk === end) return this.#readContent(offset, length);
+    const { part, file } = this.#names;
+    if (onDisk === end) return this.#readContent([part, file], offset, length);
     const bytes = new Uint8Array(length);
-    if (offset < onDisk) bytes.set(this.#readContent(offset, onDisk - offset));
-    for (const part of parts) {
-      const from = Math.max(offset, part.offset);
-      const to = Math.min(end, part.offset + part.bytes.length);
-      if (from < to) bytes.set(part.bytes.subarray(from - part.offset, to - part.offset), from - offset);
+    if (offset < onDisk) bytes.set(this.#readContent([part, file], offset, onDisk - offset));
+    for (const write of parts) {
+      const from = Math.max(offset, write.offset);
+      const to = Math.min(end, write.offset + write.bytes.length);
+      if (from < to) bytes.set(write.bytes.subarray(from - write.offset, to - write.offset), from - offset);
     }
     return bytes;
   }
@@ -150,7 +187,7 @@ export class FileSink implements StateMachine {
     if (this.#phase !== 'empty') return this.#reply('busy', this.#holder(transferId === this.#transferId ? 'this transfer' : 'another transfer'));
     this.#phase = 'open';
     this.#transferId = transferId;
-    this.#writes.push({ kind: 'create', file: PART_FILE });
+    this.#writes.push({ kind: 'create', file: this.#names.part });
     return this.#reply('ok');
   }
 
@@ -159,14 +196,19 @@ export class FileSink implements StateMachine {
     if (!Number.isSafeInteger(offset + bytes.length)) return this.#reply('refused', 'the file is too long');
     this.#hash.update(bytes);
     this.#length += bytes.length;
-    this.#writes.push({ kind: 'write', file: PART_FILE, offset, bytes });
+    this.#writes.push({ kind: 'write', file: this.#names.part, offset, bytes });
+    this.#unsyncedBytes += bytes.length;
+    if (this.#unsyncedBytes >= SYNC_BYTES) {
+      this.#writes.push({ kind: 'sync', file: this.#names.part });
+      this.#unsyncedBytes = 0;
+    }
     return this.#reply('ok');
   }
 
   #commit({ length, sha256 }: FileOperation & { kind: 'commit' }): Reply {
     if (length !== this.#length) return this.#reply('mismatch', `the file has ${length} bytes, here are ${this.#length}`);
     if (!isEqual(sha256, this.#digest())) return this.#reply('mismatch', 'the bytes here have another SHA-256');
-    if (this.#phase === 'open') this.#writes.push(...commitWrites());
+    if (this.#phase === 'open') this.#writes.push(...commitWrites(this.#names));
     this.#phase = 'committed';
     return this.#reply('committed');
   }
@@ -184,8 +226,8 @@ export class FileSink implements StateMachine {
   }
 }
 
-function commitWrites(): DiskOperation[] {
-  return [{ kind: 'sync', file: PART_FILE }, { kind: 'rename', file: PART_FILE, to: FINAL_FILE }];
+function commitWrites({ part, file }: FileNames): DiskOperation[] {
+  return [{ kind: 'sync', file: part }, { kind: 'rename', file: part, to: file }];
 }
 
 function readHeader(chunk: Uint8Array): { phase: Phase; transferId: string; length: number; digest: Uint8Array } {

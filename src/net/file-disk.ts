@@ -1,13 +1,16 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
-import { mkdir, open, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 import type { DiskOperation } from '../group/disk.ts';
+import { FILES_FOLDER, PART_SUFFIX } from '../group/file-store-operation.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import { syncDirectory, writeAll } from './output-file.ts';
 
 /** What a replica may call a file in a directory. */
 const FILE_NAME = /^[a-z][a-z0-9.-]{0,63}$/;
+/** Longer ones the system may refuse. */
+const MAX_NAME_BYTES = 255;
 
 /** Paths by the replica's own names. */
 type Places = Pick<ReadonlyMap<string, string>, 'get'>;
@@ -36,7 +39,15 @@ export class FileDisk {
     // What was made is there after a power failure only if the directory around it says so.
     if (first !== undefined) for (let made = resolve(directory); made !== dirname(resolve(first)); made = dirname(made)) await syncDirectory(dirname(made));
     const lock = lockDirectory(directory);
-    return new FileDisk({ get: (file) => (FILE_NAME.test(file) ? join(directory, file) : undefined) }, lock);
+    return new FileDisk({ get: (file) => (FILE_NAME.test(file) || isInFolder(file) ? join(directory, file) : undefined) }, lock);
+  }
+
+  /** A folder for files whose names others choose, in a directory that is open. What an earlier life has left there incomplete is removed. */
+  static async makeFolder(directory: string, folder: string): Promise<void> {
+    const path = join(directory, folder);
+    await named(path, mkdir(path, { recursive: true }));
+    await syncDirectory(directory);
+    for (const name of await readdir(path)) if (name.endsWith(PART_SUFFIX)) await rm(join(path, name), { force: true });
   }
 
   /** In order. Rejects with the system's error at the first that fails; those before it are done. */
@@ -47,14 +58,14 @@ export class FileDisk {
     }
   }
 
-  /** Exactly [offset, offset + length). Throws what the system throws, and Error when there is less. */
-  read(file: string, offset: number, length: number): Uint8Array {
+  /** Exactly [offset, offset + length) of the first of `files` that is there. Throws what the system throws, and Error when there is less. */
+  read(files: readonly string[], offset: number, length: number): Uint8Array {
     const bytes = new Uint8Array(length);
-    const fd = openSync(this.#path(file), 'r');
+    const { path, fd } = this.#openFirst(files);
     try {
       for (let filled = 0; filled < length;) {
         const count = readSync(fd, bytes, filled, length - filled, offset + filled);
-        if (count === 0) throw new Error(`${this.#path(file)} ends at ${offset + filled}`);
+        if (count === 0) throw new Error(`${path} ends at ${offset + filled}`);
         filled += count;
       }
     } finally {
@@ -90,6 +101,19 @@ export class FileDisk {
     this.#open.clear();
     for (const handle of handles) await handle.close().catch(() => {});
     this.#lock?.release();
+  }
+
+  /** Also while one is being renamed to the next. */
+  #openFirst(files: readonly string[]): { readonly path: string; readonly fd: number } {
+    for (const [i, file] of files.entries()) {
+      const path = this.#path(file);
+      try {
+        return { path, fd: openSync(path, 'r') };
+      } catch (error) {
+        if (i === files.length - 1 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw withPath(path, error);
+      }
+    }
+    throw new Error('no file is named');
   }
 
   async #one(operation: DiskOperation, path: string, later: () => readonly DiskOperation[]): Promise<void> {
@@ -128,6 +152,11 @@ export class FileDisk {
         this.#isNew.delete(file);
         break;
       }
+      case 'remove':
+        await this.#close(file);
+        this.#isNew.delete(file);
+        await rm(path, { force: true });
+        break;
     }
   }
 
@@ -151,6 +180,12 @@ export class FileDisk {
     if (path === undefined) throw new Error(`no place is known for the file "${file}"`);
     return path;
   }
+}
+
+/** Whoever asks has looked at the name; here it is only kept from leading elsewhere. */
+function isInFolder(file: string): boolean {
+  const name = file.startsWith(FILES_FOLDER) ? file.slice(FILES_FOLDER.length) : '';
+  return name !== '' && !name.startsWith('.') && !/[/\\\0]/.test(name) && Buffer.byteLength(name) <= MAX_NAME_BYTES;
 }
 
 async function named<T>(path: string, work: Promise<T>): Promise<T> {

@@ -21,6 +21,8 @@ export interface Identity {
 /** Who belongs to a group. */
 export interface GroupRecord {
   readonly mode: string;
+  /** What is replicated. */
+  readonly service: string;
   readonly clusterId: string;
   /** Number of the next member. */
   readonly next: number;
@@ -51,16 +53,16 @@ export async function readGroupRecord(directory: string): Promise<GroupRecord | 
   const path = join(directory, GROUP_FILE);
   const saved = await readObject(path);
   if (saved === undefined) return undefined;
-  const { mode, clusterId, next, founders, processes } = saved;
-  const isName = typeof mode === 'string' && typeof clusterId === 'string';
+  const { mode, service, clusterId, next, founders, processes } = saved;
+  const isName = typeof mode === 'string' && typeof service === 'string' && typeof clusterId === 'string';
   if (!isName || !isWhole(next, Number.MAX_SAFE_INTEGER) || !isListOf(founders, isPlace) || !isListOf(processes, isIdentity)) {
     throw new Error(`${path} is damaged: it does not say who belongs to the group`);
   }
-  return { mode, clusterId, next, founders, processes };
+  return { mode, service, clusterId, next, founders, processes };
 }
 
-export async function writeGroupRecord(directory: string, { mode, clusterId, next, founders, processes }: GroupRecord): Promise<void> {
-  await replaceFile(join(directory, GROUP_FILE), `${JSON.stringify({ mode, clusterId, next, founders, processes }, undefined, 2)}\n`);
+export async function writeGroupRecord(directory: string, { mode, service, clusterId, next, founders, processes }: GroupRecord): Promise<void> {
+  await replaceFile(join(directory, GROUP_FILE), `${JSON.stringify({ mode, service, clusterId, next, founders, processes }, undefined, 2)}\n`);
 }
 
 /** Makes an empty disk for a member. Throws Error when somebody's memory is there. */

@@ -10,6 +10,8 @@ import { makeDisk, readGroupRecord, writeGroupRecord, type GroupRecord, type Ide
 
 export interface GroupSupervisorOptions {
   readonly mode: string;
+  /** What is replicated. */
+  readonly service: string;
   readonly clusterId: string;
   /** Members at the start, 1 … 9. */
   readonly size: number;
@@ -256,11 +258,11 @@ export class GroupSupervisor {
 
   async #launch(member: Member): Promise<void> {
     const { record } = member;
-    const { clusterId, mode, settings, faulty, host, argsOf } = this.#options;
+    const { clusterId, mode, service, settings, faulty, host, argsOf } = this.#options;
     const directory = this.#directory(record.id);
     const fault = record.kind === 'member' ? faulty.get(Number(record.id.slice(1))) : undefined;
     const spec: Line = {
-      ...settings, id: record.id, clusterId, mode, host, port: record.port, directory, ...(fault === undefined ? {} : { faulty: fault }),
+      ...settings, id: record.id, clusterId, mode, service, host, port: record.port, directory, ...(fault === undefined ? {} : { faulty: fault }),
     };
     member.wasStopped = false;
     member.lastWords = undefined;
@@ -389,10 +391,11 @@ export class GroupSupervisor {
 
   /** Who the group was before, when it lived here already. Throws Error when it was another kind of group. */
   async #readRecord(): Promise<GroupRecord | undefined> {
-    const { dataDirectory, mode, clusterId } = this.#options;
+    const { dataDirectory, mode, service, clusterId } = this.#options;
     const record = await readGroupRecord(dataDirectory);
     if (record === undefined) return undefined;
     if (record.mode !== mode) throw new Error(`${dataDirectory}: a group in mode ${record.mode} lives there`);
+    if (record.service !== service) throw new Error(`${dataDirectory}: a group with --service ${record.service} lives there`);
     if (record.clusterId !== clusterId) throw new Error(`${dataDirectory}: the group "${record.clusterId}" lives there`);
     this.#nextMember = record.next;
     this.#founders = record.founders;
@@ -400,7 +403,7 @@ export class GroupSupervisor {
   }
 
   async #writeRecord(): Promise<void> {
-    const { mode, clusterId, dataDirectory } = this.#options;
-    await writeGroupRecord(dataDirectory, { mode, clusterId, next: this.#nextMember, founders: this.#founders, processes: [...this.#members.values()].map(({ record }) => record) });
+    const { mode, service, clusterId, dataDirectory } = this.#options;
+    await writeGroupRecord(dataDirectory, { mode, service, clusterId, next: this.#nextMember, founders: this.#founders, processes: [...this.#members.values()].map(({ record }) => record) });
   }
 }

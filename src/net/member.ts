@@ -75,7 +75,7 @@ export class GroupMember {
     const config = pickConfig(options);
     this.#userTimeoutMs = resolveConfig(config).userTimeoutMs;
     this.#disk = new FileDisk(new Map([[PART_FILE, partPath(options.path)], [FINAL_FILE, options.path]]));
-    this.#sink = new FileSink({ readContent: (offset, length) => this.#disk.read(this.#sink.isCommitted ? FINAL_FILE : PART_FILE, offset, length) });
+    this.#sink = new FileSink({ readContent: (files, offset, length) => this.#disk.read(files, offset, length) });
     const id = randomUUID();
     this.#node = new MemberNode({
       replica: new WriteAllReplica(id, this.#sink), clusterId: options.clusterId ?? DEFAULT_CLUSTER_ID, memberId: id,

@@ -7,8 +7,10 @@ import type { Sink } from '../core/trace.ts';
 import { createReplica, createViewServer, liesOf, type Administered, type ReplicaOptions } from '../group/assemble.ts';
 import { LOG, openStorage } from '../group/disk-storage.ts';
 import { makeFaulty, type Fault } from '../group/faulty.ts';
+import { FILES_FOLDER } from '../group/file-store-operation.ts';
 import { MemberNode } from '../group/member-node.ts';
 import type { Peer, Replica, ReplicaStatus } from '../group/replica.ts';
+import { createMachine, replyLieOf, type ServiceName } from '../group/services.ts';
 import { CorruptLogError } from '../group/storage.ts';
 import { MemberHost } from '../host/member-host.ts';
 import { monotonicNow } from './driver.ts';
@@ -36,6 +38,8 @@ export interface ReplicaServerOptions {
   readonly bound: (local: Address) => Promise<Beginning>;
   /** A server of the view service, not a member. */
   readonly isViewServer?: boolean;
+  /** What is replicated; `kv` unless said otherwise. */
+  readonly service?: ServiceName;
   /** What is wrong with it on purpose. */
   readonly fault?: Fault;
   readonly replica: Pick<ReplicaOptions, 'mode' | 'fence' | 'electionTimeoutMs'>;
@@ -75,7 +79,8 @@ export class ReplicaServer {
   }
 
   static async #startOn(disk: FileDisk, options: ReplicaServerOptions): Promise<ReplicaServer> {
-    const { id, clusterId, host, port, sink } = options;
+    const { id, clusterId, host, port, sink, service = 'kv' } = options;
+    if (service === 'file' && options.isViewServer !== true) await FileDisk.makeFolder(options.directory, FILES_FOLDER);
     const routes = new Routes();
     let server: ReplicaServer | undefined;
     let beginning: Beginning | undefined;
@@ -95,6 +100,7 @@ export class ReplicaServer {
         const create = options.isViewServer === true ? createViewServer : createReplica;
         replica = create({
           ...options.replica, self, bootstrap: beginning!.bootstrap, viewServers: beginning!.viewServers, isFounding: label!.isFounding,
+          machine: createMachine(service, (files, offset, length) => disk.read(files, offset, length)),
           storage: openStorage((file) => disk.readFile(file)), random, now, ...(sink === undefined ? {} : { sink }),
         });
         // The replica itself is asked how it is: it does not know that it lies.
@@ -102,7 +108,7 @@ export class ReplicaServer {
         const { bootstrap } = beginning!;
         const served = fault === undefined
           ? replica
-          : makeFaulty(replica, fault, bootstrap.findIndex((peer) => peer.id === id), random, liesOf(options.replica.mode, bootstrap.length, fault));
+          : makeFaulty(replica, fault, bootstrap.findIndex((peer) => peer.id === id), random, liesOf(options.replica.mode, bootstrap.length, fault, replyLieOf(service)));
         const node = new MemberNode({ replica: served, clusterId, memberId: id });
         return new MemberHost({ endpoint, node, replica: served, resolve: (peer) => routes.resolve(peer) });
       },

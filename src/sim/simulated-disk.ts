@@ -144,6 +144,10 @@ export class SimulatedDisk {
       else cut(existing, 0);
       return;
     }
+    if (kind === 'remove') {
+      this.#files.delete(file);
+      return;
+    }
     const content = this.#files.get(file);
     if (content === undefined) throw new Error(`ENOENT: no such file, ${kind} ${file}`);
     if (kind === 'write') {

@@ -19,7 +19,7 @@ const hex = (text: string): string => createHash('sha256').update(text).digest('
 class Bench {
   content = Buffer.alloc(0);
   writes: DiskOperation[] = [];
-  readonly sink = new FileSink({ readContent: (offset, length) => this.content.subarray(offset, offset + length) });
+  readonly sink = new FileSink({ readContent: (_files, offset, length) => this.content.subarray(offset, offset + length) });
 
   apply(operation: FileOperation): Reply {
     const reply = this.sink.apply(encodeFileOperation(operation));

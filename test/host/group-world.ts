@@ -110,7 +110,7 @@ export class GroupWorld {
     const member = this.members[i]!;
     member.life++;
     member.disk = this.#newDisk(i, member.life);
-    const sink = new FileSink({ readContent: (offset, length) => member.disk.read('part')!.subarray(offset, offset + length) });
+    const sink = new FileSink({ readContent: (_files, offset, length) => member.disk.read('part')!.subarray(offset, offset + length) });
     const replica = new WriteAllReplica(`member-${i}-${member.life}`, sink);
     const node = new MemberNode({ replica, clusterId: 'failmask', memberId: `member-${i}-${member.life}` });
     const endpoint = new Endpoint({ secret: new Uint8Array(32).fill(member.life), config: { ...this.#options.config }, name: `member${i}` });

@@ -174,8 +174,8 @@ describe('a data directory', () => {
 
   it('leaves no lock behind, and reads exactly what is asked for', async () => {
     await disk.run([create('log'), write('log', 0, 'abcdef')]);
-    expect(Buffer.from(disk.read('log', 2, 3)).toString()).toBe('cde');
-    expect(() => disk.read('log', 4, 3)).toThrow('ends at 6');
+    expect(Buffer.from(disk.read(['log'], 2, 3)).toString()).toBe('cde');
+    expect(() => disk.read(['log'], 4, 3)).toThrow('ends at 6');
     await disk.close();
     await disk.close();
     expect(readdirSync(directory)).toEqual(['log']);

@@ -20,7 +20,7 @@ afterEach(() => {
 });
 
 describe('the record of a group', () => {
-  const record = { mode: 'raft', clusterId: 'failmask', next: 4, founders: [{ id: 'm1', address: '127.0.0.1:7001' }], processes: [{ id: 'm1', kind: 'member' as const, port: 7001, isFounder: true }] };
+  const record = { mode: 'raft', service: 'kv', clusterId: 'failmask', next: 4, founders: [{ id: 'm1', address: '127.0.0.1:7001' }], processes: [{ id: 'm1', kind: 'member' as const, port: 7001, isFounder: true }] };
 
   it('is read as it was written, and replaces the one before', async () => {
     expect(await readGroupRecord(directory)).toBeUndefined();

@@ -4,6 +4,7 @@ import { formatDuration } from '../../core/units.ts';
 import { parseFault } from '../../group/faulty.ts';
 import { traitsOf, type Mode } from '../../group/modes.ts';
 import type { Peer } from '../../group/replica.ts';
+import type { ServiceName } from '../../group/services.ts';
 import { BalancerServer, type BalancerBeginning } from '../../net/balancer-server.ts';
 import { parseLine, type Line } from '../../net/group-process.ts';
 import type { ProcessKind } from '../../net/group-record.ts';
@@ -48,7 +49,7 @@ export async function runMember(kind: Exclude<ProcessKind, 'balancer'>, spec: Li
   const orders = new Orders();
   const server = await ReplicaServer.start({
     id: String(spec['id']), clusterId: String(spec['clusterId']), host: String(spec['host']), port: Number(spec['port']), directory: String(spec['directory']),
-    isViewServer: kind === 'view-server',
+    isViewServer: kind === 'view-server', service: spec['service'] as ServiceName,
     replica: {
       mode: spec['mode'] as Mode,
       fence: spec['fence'] === 'none' ? 'none' : 'view-service',

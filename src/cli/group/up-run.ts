@@ -24,10 +24,12 @@ const MAX_SEED = 2 ** 32;
 /** Runs a group until Ctrl-C. Throws UsageError, and what the first process says that cannot start. */
 export async function runGroupUp(args: GroupUpArgs): Promise<void> {
   const reporter = new Reporter(args);
-  const { mode, control, host } = args;
+  const { mode, service, control, host } = args;
   const seed = args.seed ?? randomInt(MAX_SEED);
   const hasViewService = traitsOf(mode).hasViews && args.fence === 'view-service';
   if (args.fence === 'none' && !traitsOf(mode).hasViews) throw new UsageError(`--fence none: ${mode} has no views to fence`);
+  if (service === 'file' && !traitsOf(mode).isOrdered) throw new UsageError(`--service file: mode ${mode} has no order, and appends need one`);
+  if (service === 'file' && args['data-dir'] === undefined) throw new UsageError('--service file: say where the files are to be kept, with --data-dir DIR');
   const startedAt = performance.now();
   const secondsNow = (): number => Math.round(performance.now() - startedAt) / 1000;
   const temporary = args['data-dir'] === undefined ? await makeTempDirectory('failmask-group-') : undefined;
@@ -37,7 +39,7 @@ export async function runGroupUp(args: GroupUpArgs): Promise<void> {
     ...(args['election-timeout'] === undefined ? {} : { electionTimeoutMs: args['election-timeout'] }),
   };
   const supervisor = new GroupSupervisor({
-    mode, clusterId: args.cluster, size: args.size, balancers: args.balancers, host, balancerPort: args.port,
+    mode, service, clusterId: args.cluster, size: args.size, balancers: args.balancers, host, balancerPort: args.port,
     viewServers: hasViewService ? VIEW_SERVERS : 0,
     dataDirectory: directory,
     links: args.proxy === undefined ? undefined : new GroupLinks({ host, profile: args.proxy, seed }),
@@ -54,10 +56,10 @@ export async function runGroupUp(args: GroupUpArgs): Promise<void> {
       onInterrupt(() => resolve());
     });
     await supervisor.start();
-    reporter.info(`group "${args.cluster}", mode ${mode}, ${args.size} members, disks in ${directory}${args.proxy === undefined ? '' : `, links: ${formatProfile(args.proxy) || 'perfect'}, seed ${seed}`}`);
+    reporter.info(`group "${args.cluster}", mode ${mode}, service ${service}, ${args.size} members, disks in ${directory}${args.proxy === undefined ? '' : `, links: ${formatProfile(args.proxy) || 'perfect'}, seed ${seed}`}`);
     reporter.info(`clients: ${supervisor.balancers.map(({ address }) => address).join(',') || 'no balancer'}; commands: ${formatAddress({ host: control.host, port: portOf(server) })}`);
     reporter.json({
-      type: 'up', mode, cluster: args.cluster, size: args.size, directory, seed, control: formatAddress({ host: control.host, port: portOf(server) }),
+      type: 'up', mode, service, cluster: args.cluster, size: args.size, directory, seed, control: formatAddress({ host: control.host, port: portOf(server) }),
       balancers: supervisor.balancers.map(({ address }) => address), members: supervisor.members,
     });
     await interrupted;
@@ -110,7 +112,7 @@ function handlers(args: GroupUpArgs, supervisor: GroupSupervisor): Record<string
       return { pid: process.pid, mode: args.mode, clusterId: args.cluster, size: args.size, spares: describeSpares(args.mode, processes), processes };
     },
     'GET /group': async () => ({
-      mode: args.mode, clusterId: args.cluster, size: args.size, balancers: supervisor.balancers.map(({ address }) => address),
+      mode: args.mode, service: args.service, clusterId: args.cluster, size: args.size, balancers: supervisor.balancers.map(({ address }) => address),
       members: supervisor.members.map(({ address }) => address),
     }),
     'POST /kill': (body) => each(body, (id) => supervisor.kill(id)),

@@ -1,6 +1,7 @@
 import type { Argv, CommandModule } from 'yargs';
 
 import { MODES, type Mode } from '../../group/modes.ts';
+import { SERVICES, type ServiceName } from '../../group/services.ts';
 import { parseProfile, type LinkProfile } from '../../link/profile.ts';
 import { duration, flagValue, listenAddress, port, seed, whole, type HostPort } from '../flags.ts';
 import { controlOption } from './control.ts';
@@ -8,6 +9,7 @@ import { controlOption } from './control.ts';
 export interface GroupUpArgs {
   size: number;
   mode: Mode;
+  service: ServiceName;
   'data-dir': string | undefined;
   proxy: LinkProfile | undefined;
   balancers: number;
@@ -28,12 +30,13 @@ const MAX_SIZE = 9;
 
 export const upCommand: CommandModule<object, GroupUpArgs> = {
   command: 'up',
-  describe: 'start a replicated key-value store: members and balancers as processes of their own',
+  describe: 'start a replicated service: members and balancers as processes of their own',
   builder: (yargs: Argv) =>
     yargs
       .options({
         size: { alias: 'n', type: 'string', default: '3', requiresArg: true, describe: 'members', coerce: whole('--size', 'number of members', 1, MAX_SIZE) },
         mode: { alias: 'm', choices: MODES, default: 'raft' as const, requiresArg: true, describe: 'how they agree' },
+        service: { alias: 's', choices: SERVICES, default: 'kv' as const, requiresArg: true, describe: 'kv: a key-value store; file: takes files, each member keeps them as DIR/MEMBER/files/NAME (with --data-dir DIR)' },
         'data-dir': { type: 'string', requiresArg: true, describe: 'where members keep their disks; default: a temporary directory', coerce: flagValue('--data-dir', (text) => text) },
         proxy: {
           type: 'string', requiresArg: true, describe: 'a lossy proxy on every link, in tc-netem\'s words: "loss 10% delay 5ms"; "limit 1000" is a perfect one',
@@ -52,6 +55,7 @@ export const upCommand: CommandModule<object, GroupUpArgs> = {
       })
       .example('$0 group up --size 5 --mode raft --proxy "loss 10% delay 5ms" --balancers 2', 'five members, each link through a lossy proxy')
       .example('$0 kv put colour blue', 'in another terminal')
+      .example('$0 group up --service file --data-dir copies', 'a group that takes files; in another terminal: failmask group send photo.jpg')
       .example('$0 group kill leader', 'and a kv get still says blue')
       .epilogue('Runs until Ctrl-C. Members speak with no authentication: keep them on loopback or a network that you trust.') as unknown as Argv<GroupUpArgs>,
   async handler(args) {

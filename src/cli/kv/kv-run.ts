@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 
 import type { KvOperation } from '../../group/kv/kv-operation.ts';
 import type { KvResult } from '../../group/kv/kv-result.ts';
-import { KvError } from '../../net/kv-client.ts';
+import { KvClient, KvError } from '../../net/kv-client.ts';
 import { CommandError, Exit, UsageError } from '../exit.ts';
 import { Reporter } from '../output.ts';
 import type { KvArgs } from './kv.ts';
-import { findTarget, openClient } from './target.ts';
+import { findTarget } from '../group/target.ts';
 
 type Name = 'get' | 'put' | 'cas' | 'append' | 'del';
 
@@ -14,7 +14,7 @@ type Name = 'get' | 'put' | 'cas' | 'append' | 'del';
 export async function runKv(name: Name, args: KvArgs): Promise<void> {
   const reporter = new Reporter(args);
   const operation = operationOf(name, args);
-  const client = await openClient(await findTarget(args));
+  const client = await KvClient.open(await findTarget(args, 'kv'));
   try {
     const result = await client.execute(operation, { isStale: args.read === 'local' });
     report(reporter, name, args.key, result);

@@ -2,7 +2,7 @@ import type { Argv, CommandModule } from 'yargs';
 
 import { checkCommand } from './check.ts';
 import { loadCommand } from './load.ts';
-import { targetOptions, type TargetArgs } from './target.ts';
+import { targetOptions, type TargetArgs } from '../group/target.ts';
 
 export interface KvArgs extends TargetArgs {
   key: string;

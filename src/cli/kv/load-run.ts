@@ -5,22 +5,23 @@ import { encodeHistoryEvent, type HistoryEvent } from '../../group/history.ts';
 import { traitsOf } from '../../group/modes.ts';
 import { Load } from '../../lab/load/load.ts';
 import { summarizeLoad, type LoadSummary } from '../../lab/load/load-report.ts';
+import { KvClient } from '../../net/kv-client.ts';
 import { CommandError, Exit } from '../exit.ts';
 import { Reporter } from '../output.ts';
 import { onInterrupt } from '../signals.ts';
 import type { LoadArgs } from './load.ts';
-import { findTarget, openClient } from './target.ts';
+import { findTarget } from '../group/target.ts';
 
 const INTERVAL_MS = 1000;
 
 /** Throws CommandError when no operation was answered. */
 export async function runLoad(args: LoadArgs): Promise<void> {
   const reporter = new Reporter(args);
-  const target = await findTarget(args);
+  const target = await findTarget(args, 'kv');
   const events: HistoryEvent[] = [];
   const file = args.history === undefined ? undefined : openSync(args.history, 'w');
   const load = new Load({
-    open: () => openClient(target),
+    open: () => KvClient.open(target),
     clients: args.clients, forMs: args.seconds, seed: args.seed, keys: args.keys, rotateAfter: args.rotate,
     isOrdered: traitsOf(target.mode).isOrdered, readsLocally: args.read === 'local',
     onEvent(event) {

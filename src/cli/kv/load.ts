@@ -1,7 +1,7 @@
 import type { Argv, CommandModule } from 'yargs';
 
 import { duration, flagValue, seed, whole } from '../flags.ts';
-import { targetOptions, type TargetArgs } from './target.ts';
+import { targetOptions, type TargetArgs } from '../group/target.ts';
 
 export interface LoadArgs extends TargetArgs {
   clients: number;

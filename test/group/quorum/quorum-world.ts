@@ -42,7 +42,8 @@ export class MemoryDisk {
       else if (operation.kind === 'rename') {
         this.files.set(operation.to, old);
         this.files.delete(operation.file);
-      } else {
+      } else if (operation.kind === 'remove') this.files.delete(operation.file);
+      else {
         const grown = new Uint8Array(Math.max(old.length, operation.offset + operation.bytes.length));
         grown.set(old);
         grown.set(operation.bytes, operation.offset);

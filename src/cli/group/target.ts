@@ -1,9 +1,11 @@
 import type { Options } from 'yargs';
 
 import { MODES, type Mode } from '../../group/modes.ts';
-import { KvClient } from '../../net/kv-client.ts';
+import type { ServiceName } from '../../group/services.ts';
+import type { GroupPlace } from '../../net/group-client.ts';
+import { CommandError, Exit } from '../exit.ts';
 import { duration, hostPorts, whole, type HostPort } from '../flags.ts';
-import { askGroup, controlOption } from '../group/control.ts';
+import { askGroup, controlOption } from './control.ts';
 
 export interface TargetArgs {
   control: HostPort;
@@ -14,7 +16,7 @@ export interface TargetArgs {
   timeout: number;
 }
 
-/** How the kv commands find their group. */
+/** How clients find their group. */
 export const targetOptions = {
   control: { ...controlOption, describe: 'where `group up` listens: tells mode and balancers' },
   to: { type: 'string', requiresArg: true, describe: 'HOST:PORT,… of balancers or members, without asking --control', coerce: hostPorts('--to') },
@@ -24,26 +26,17 @@ export const targetOptions = {
   timeout: { type: 'string', default: '10s', requiresArg: true, describe: 'an operation that is not answered by then has failed', coerce: duration('--timeout', 1) },
 } satisfies Record<string, Options>;
 
-export interface Target {
-  readonly mode: Mode;
-  readonly clusterId: string;
-  readonly members: number;
-  readonly targets: readonly HostPort[];
-  readonly operationTimeoutMs: number;
-}
+export type Target = Required<GroupPlace>;
 
-/** Throws CommandError when there is no group to ask. */
-export async function findTarget(args: TargetArgs): Promise<Target> {
+/** Throws CommandError when there is no group to ask, or one with another service. */
+export async function findTarget(args: TargetArgs, service: ServiceName): Promise<Target> {
   const { to, mode = 'raft', members, cluster = 'failmask', timeout, control } = args;
   if (to !== undefined) return { mode, clusterId: cluster, members: members ?? to.length, targets: to, operationTimeoutMs: timeout };
   const group = await askGroup(control, 'GET', '/group');
+  if (group['service'] !== service) throw new CommandError(`the group "${String(group['clusterId'])}" was started with --service ${String(group['service'])}, and this needs --service ${service}`, Exit.runtimeError);
   const places = (group['balancers'] as string[]).length > 0 ? (group['balancers'] as string[]) : (group['members'] as string[]);
   return {
     mode: group['mode'] as Mode, clusterId: String(group['clusterId']), members: Number(group['size']),
     targets: hostPorts('--control')(places.join(',')), operationTimeoutMs: timeout,
   };
-}
-
-export function openClient(target: Target): Promise<KvClient> {
-  return KvClient.open(target);
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { exitCodeOfLost } from '../../../src/cli/group/send.ts';
-import type { MemberFate } from '../../../src/group/outcome.ts';
-import { ConnectionError, type ErrorCode } from '../../../src/tcp/errors.ts';
+import { exitCodeOfLost } from '../../src/cli/send-members.ts';
+import type { MemberFate } from '../../src/group/outcome.ts';
+import { ConnectionError, type ErrorCode } from '../../src/tcp/errors.ts';
 
 function expelled(atMs: number, code: ErrorCode | undefined, established = true, isSilent = false): MemberFate {
   const details = {
