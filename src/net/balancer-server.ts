@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 
 import { formatAddress, type Address } from '../core/address.ts';
+import type { Millis } from '../core/machine.ts';
 import { Balancer, type Failure } from '../group/balancer/balancer.ts';
 import { healthHtml, healthJson } from '../group/balancer/health-page.ts';
 import type { Peer } from '../group/replica.ts';
@@ -20,8 +21,10 @@ export interface BalancerServerOptions {
   readonly asks: 'leader' | 'all';
   readonly host: string;
   readonly port: number;
+  /** A member that has been down for so long has failed; undefined: the balancer's own measure. */
+  readonly replaceAfterMs: Millis | undefined;
   readonly bound: (local: Address) => Promise<BalancerBeginning>;
-  /** A member has been down for long. */
+  /** A member has failed: told once, until it has been well again. */
   readonly onFailure: (failure: Failure) => void;
 }
 
@@ -39,7 +42,7 @@ export class BalancerServer {
 
   /** Rejects with the system's error when the address cannot be had. */
   static async start(options: BalancerServerOptions): Promise<BalancerServer> {
-    const { id, clusterId, asks, host, port } = options;
+    const { id, clusterId, asks, host, port, replaceAfterMs } = options;
     const routes = new Routes();
     let beginning: BalancerBeginning | undefined;
     const open = await openHost<BalancerHost>({
@@ -48,7 +51,7 @@ export class BalancerServer {
         beginning = await options.bound(local);
         routes.set(beginning.routes);
       },
-      build: (endpoint) => new BalancerHost({ endpoint, balancer: new Balancer({ name: id, asks }), clusterId, id, resolve: (peer) => routes.resolve(peer) }),
+      build: (endpoint) => new BalancerHost({ endpoint, balancer: new Balancer({ name: id, asks, ...(replaceAfterMs === undefined ? {} : { replaceAfterMs }) }), clusterId, id, resolve: (peer) => routes.resolve(peer) }),
       afterTurn: ({ balancer }) => {
         for (let failure = balancer.nextFailure(); failure !== undefined; failure = balancer.nextFailure()) options.onFailure(failure);
       },

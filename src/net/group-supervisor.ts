@@ -31,8 +31,8 @@ export interface GroupSupervisorOptions {
   readonly settings: Line;
   /** Faults on request, by member number. */
   readonly faulty: ReadonlyMap<number, string>;
-  /** A member that has died is replaced by a new one after this; undefined: never. */
-  readonly replaceAfterMs: Millis | undefined;
+  /** A member that a balancer reports as failed is replaced by a new one. */
+  readonly replacesFailed: boolean;
   /** The arguments that start a process of this kind. */
   readonly argsOf: (kind: ProcessKind, spec: Line) => readonly string[];
   readonly onEvent: (event: GroupEvent) => void;
@@ -48,10 +48,13 @@ export interface GroupEvent {
 interface Member {
   readonly record: Identity;
   process: GroupProcess | undefined;
+  /** When its process was started last. */
+  startedMs: Millis;
   /** The last exit was this supervisor's doing. */
   wasStopped: boolean;
   /** What it said last of what is wrong. */
   lastWords: string | undefined;
+  isBeingReplaced: boolean;
 }
 
 export interface ProcessStatus {
@@ -79,7 +82,7 @@ const CATCH_UP_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_MS = 3000;
 
 function newMember(record: Identity): Member {
-  return { record, process: undefined, wasStopped: false, lastWords: undefined };
+  return { record, process: undefined, startedMs: -Infinity, wasStopped: false, lastWords: undefined, isBeingReplaced: false };
 }
 
 /** Starts the processes of a group, and does to them what people ask for. */
@@ -266,9 +269,10 @@ export class GroupSupervisor {
     };
     member.wasStopped = false;
     member.lastWords = undefined;
+    member.startedMs = performance.now();
     const process = new GroupProcess({
       args: argsOf(record.kind, spec),
-      onLine: (line) => this.#tell('says', record.id, String(line['text'] ?? JSON.stringify(line))),
+      onLine: (line) => this.#said(record, line),
       onStderr: (text) => {
         member.lastWords = text;
         this.#tell('problem', record.id, text);
@@ -343,20 +347,29 @@ export class GroupSupervisor {
     if (this.#isStopping || member.wasStopped || member.process !== process) return;
     member.lastWords ??= how;
     this.#tell('died', record.id, how);
-    const { replaceAfterMs } = this.#options;
-    if (replaceAfterMs === undefined || record.kind !== 'member') return;
-    setTimeout(() => {
-      if (this.#isStopping || member.process !== process || !this.#members.has(record.id)) return;
-      this.rebuild(record.id).catch((error: Error) => this.#tell('problem', record.id, error.message));
-    }, replaceAfterMs).unref();
+  }
+
+  #said({ id }: Identity, line: Line): void {
+    this.#tell('says', id, String(line['text'] ?? JSON.stringify(line)));
+    if (line['type'] === 'failure' && this.#options.replacesFailed) this.#replace(String(line['id']), Number(line['downForMs']));
+  }
+
+  /** A balancer found a member down for so long. All balancers do, each in its own time: it is replaced once, and its successor's process is not blamed. */
+  #replace(id: string, downForMs: Millis): void {
+    const member = this.#members.get(id);
+    if (this.#isStopping || member === undefined || member.isBeingReplaced || member.startedMs > performance.now() - downForMs) return;
+    member.isBeingReplaced = true;
+    this.rebuild(id).catch((error: Error) => this.#tell('problem', id, error.message)).finally(() => {
+      member.isBeingReplaced = false;
+    });
   }
 
   async #end(member: Member, signal: NodeJS.Signals): Promise<void> {
     const { process } = member;
     if (process === undefined || process.hasExited) return;
     member.wasStopped = true;
-    // A stopped process does not hear SIGTERM.
-    if (process.isPaused) process.signal('SIGCONT');
+    // A stopped process does not hear SIGTERM. SIGKILL it need not hear.
+    if (process.isPaused && signal !== 'SIGKILL') process.signal('SIGCONT');
     process.signal(signal);
     const timer = setTimeout(() => process.signal('SIGKILL'), STOP_TIMEOUT_MS);
     await process.exited;

@@ -103,6 +103,24 @@ describe('a group of processes', () => {
     expect(await run('kv', 'get', 'x', '--control', control)).toMatchObject({ code: 0, stdout: '1\n' });
   });
 
+  it('a member that balancers find silent is replaced once by a new one, which catches up, and never wakes again', async () => {
+    const { up, control } = await start('--size', 3, '--balancers', 2, '--replace-after', '100ms');
+    expect((await run('kv', 'put', 'x', 'before', '--control', control)).code).toBe(0);
+    const silent = (await status(control)).find(({ id }) => id === 'm2')!.pid!;
+    expect((await run('group', 'pause', 'm2', '--control', control)).code).toBe(0);
+    const events = (kind: string): Record<string, unknown>[] => up.objects.filter((line) => line['event'] === kind);
+    await up.until(() => events('replaced').length > 0);
+    expect(isAlive(silent)).toBe(false);
+    expect((await run('group', 'resume', 'm2', '--control', control)).stderr).toMatch(/there is no m2/);
+    expect((await run('kv', 'append', 'x', ', after', '--control', control)).code).toBe(0);
+    const members = (await status(control)).filter(({ kind }) => kind === 'member');
+    expect(members.map(({ id, state }) => [id, state])).toEqual([['m1', 'running'], ['m3', 'running'], ['m4', 'running']]);
+    // Both balancers have noticed, in their own time; a new member for each would have been one too many.
+    const watched = (await status(control)).filter(({ kind }) => kind === 'balancer').map(({ status: report }) => (report as unknown as { members: { name: string }[] }).members.map(({ name }) => name));
+    expect(watched).toEqual([['m1', 'm3', 'm4'], ['m1', 'm3', 'm4']]);
+    expect(events('replaced').length).toBe(1);
+  });
+
   it.each(['SIGKILL', 'SIGTERM'] as const)('ends with its parent, however that dies: %s', async (signal) => {
     const { up, pids } = await start('--size', 3, '--balancers', 2, '--proxy', 'delay 1ms');
     const running = await pids();

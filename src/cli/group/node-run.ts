@@ -80,12 +80,13 @@ export async function runBalancer(spec: Line): Promise<void> {
   const orders = new Orders();
   const server = await BalancerServer.start({
     id: String(spec['id']), clusterId: String(spec['clusterId']), host: String(spec['host']), port: Number(spec['port']), asks: traitsOf(spec['mode'] as Mode).asks,
+    replaceAfterMs: spec['replaceAfterMs'] === undefined ? undefined : Number(spec['replaceAfterMs']),
     async bound({ port }) {
       const begin = orders.next('begin');
       say({ type: 'listening', port });
       return (await begin) as unknown as BalancerBeginning;
     },
-    onFailure: ({ name, downForMs }) => say({ type: 'failure', id: name, text: `${name} has been down for ${formatDuration(downForMs)}` }),
+    onFailure: ({ name, downForMs }) => say({ type: 'failure', id: name, downForMs, text: `${name} has been down for ${formatDuration(downForMs)}` }),
   });
   orders.onLine((line) => {
     if (line['type'] === 'status') say({ answers: line['question'], status: server.report() });

@@ -30,12 +30,14 @@ export async function runGroupUp(args: GroupUpArgs): Promise<void> {
   if (args.fence === 'none' && !traitsOf(mode).hasViews) throw new UsageError(`--fence none: ${mode} has no views to fence`);
   if (service === 'file' && !traitsOf(mode).isOrdered) throw new UsageError(`--service file: mode ${mode} has no order, and appends need one`);
   if (service === 'file' && args['data-dir'] === undefined) throw new UsageError('--service file: say where the files are to be kept, with --data-dir DIR');
+  if (args['replace-after'] !== undefined && args.balancers === 0) throw new UsageError('--replace-after: without a balancer nobody notices that a member has failed');
   const startedAt = performance.now();
   const secondsNow = (): number => Math.round(performance.now() - startedAt) / 1000;
   const temporary = args['data-dir'] === undefined ? await makeTempDirectory('failmask-group-') : undefined;
   const directory = args['data-dir'] ?? temporary!.path;
   const settings: Line = {
     fence: args.fence, size: args.size,
+    ...(args['replace-after'] === undefined ? {} : { replaceAfterMs: args['replace-after'] }),
     ...(args['election-timeout'] === undefined ? {} : { electionTimeoutMs: args['election-timeout'] }),
   };
   const supervisor = new GroupSupervisor({
@@ -46,7 +48,7 @@ export async function runGroupUp(args: GroupUpArgs): Promise<void> {
     membership: args.fence === 'none' ? 'fixed' : traitsOf(mode).canGrow ? 'open' : 'seats',
     settings,
     faulty: parseFaulty(args.faulty ?? [], args.size),
-    replaceAfterMs: args['replace-after'],
+    replacesFailed: args['replace-after'] !== undefined,
     argsOf: (kind: ProcessKind, spec: Line) => ['group', 'node', '--kind', kind, '--spec', JSON.stringify(spec)],
     onEvent: (event) => reportEvent(reporter, event, secondsNow()),
   });

@@ -49,7 +49,7 @@ export const upCommand: CommandModule<object, GroupUpArgs> = {
         cluster: { type: 'string', default: 'failmask', requiresArg: true, describe: 'name of the group: members of another are refused', coerce: flagValue('--cluster', checkCluster) },
         fence: { choices: ['view-service', 'none'] as const, default: 'view-service' as const, requiresArg: true, describe: 'who decides that a primary is dead: a majority outside the group, or timeouts alone' },
         faulty: { type: 'string', array: true, requiresArg: true, describe: 'a fault on request: 2:wrong-value, 3:two-faced, 1:drops-replies, 1:drops-requests, 4:slow' },
-        'replace-after': { type: 'string', requiresArg: true, describe: 'a member that dies is replaced by a new one after this time', coerce: duration('--replace-after') },
+        'replace-after': { type: 'string', requiresArg: true, describe: 'a member that a balancer has found down for so long is replaced by a new process, which catches up', coerce: duration('--replace-after') },
         'election-timeout': { type: 'string', requiresArg: true, describe: 'silence after which a leader is taken for dead', coerce: duration('--election-timeout', 50) },
         seed: { type: 'string', requiresArg: true, describe: 'of the proxies', coerce: seed('--seed') },
       })

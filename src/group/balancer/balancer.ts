@@ -83,7 +83,8 @@ export class Balancer {
     if (this.#targets.size >= MAX_TARGETS) throw new RangeError(`a balancer knows ${MAX_TARGETS} members at most`);
     this.#targets.set(name, {
       name, address, health: new MemberHealth(this.#options, now), outbox: new Outbox(MAX_QUEUED), status: undefined,
-      replaceAtMs: now + this.#options.replaceAfterMs, isReported: false,
+      // Until it has been heard for the first time, it is as silent as one that has just fallen silent.
+      replaceAtMs: now + this.#options.downAfterMs + this.#options.replaceAfterMs, isReported: false,
     });
   }
 

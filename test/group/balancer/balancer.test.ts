@@ -280,6 +280,15 @@ describe('health and replacement', () => {
     expect(world.balancer.nextFailure()).toMatchObject({ name: 'm2' });
   });
 
+  it('one that is not heard from the beginning has as much time as one that falls silent', () => {
+    const world = led({ replaceAfterMs: 100 });
+    world.balancer.addTarget('m4', 'm4:1', world.now);
+    world.run(1200);
+    expect(world.balancer.nextFailure()).toBeUndefined();
+    world.run(200);
+    expect(world.balancer.nextFailure()).toMatchObject({ name: 'm4' });
+  });
+
   it('when most are down it is this balancer that is cut off: nobody is replaced', () => {
     const world = led({ replaceAfterMs: 1000 });
     world.leave('m1');
