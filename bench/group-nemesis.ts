@@ -14,12 +14,12 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { createRandom } from '../src/core/random.ts';
-import { parseHistory, type HistoryEvent } from '../src/group/history.ts';
-import { KvClient } from '../src/net/kv-client.ts';
+import { parseHistory } from '../src/group/history.ts';
 import { BenchGroup, type MemberState } from './group.ts';
 import { FAULT_KINDS, strikeAll, type FaultKind } from './nemesis/faults.ts';
 import { EXPECTATIONS, judge, type Expectation } from './nemesis/verdict.ts';
 import { startProgram } from './program.ts';
+import { readBack } from './read-back.ts';
 
 const { values } = parseArgs({
   options: {
@@ -66,28 +66,11 @@ async function run(group: BenchGroup, faultKinds: readonly FaultKind[], expect: 
   });
   await load.exited;
   const history = parseHistory(readFileSync(historyFile, 'utf8'));
-  const lastReads = await readAll(group, history, startMs);
+  const lastReads = await readBack(group, history, () => (Date.now() - startMs) * 1e6);
   const processes = await group.processes();
   const isAsExpected = judge({ mode: group.mode, expect, history, lastReads, faults, startMs, keys: KEYS, rotateAfter: ROTATE_AFTER, answers: Number(values.answers), isOneAtATime, complaints: complaintsOf(processes) });
   console.log(`at the end: ${String((await group.ask('GET', '/status'))['spares'])}`);
   return isAsExpected;
-}
-
-/** Every key, when all work is over: what was acknowledged must be there. */
-async function readAll(group: BenchGroup, history: readonly HistoryEvent[], startMs: number): Promise<HistoryEvent[]> {
-  const client = await KvClient.open({
-    mode: group.mode, clusterId: 'failmask', members: group.size, targets: group.balancers.map((address) => ({ host: address.split(':')[0]!, port: Number(address.split(':')[1]) })),
-  });
-  const now = (): number => (Date.now() - startMs) * 1e6;
-  const number = history.reduce((most, event) => Math.max(most, event.process), 0) + 1;
-  const reads: HistoryEvent[] = [];
-  for (const key of new Set(history.map((event) => event.key))) {
-    const invoke = now();
-    const result = await client.execute({ kind: 'get', key });
-    reads.push({ process: number, op: 'get', key, value: null, old: null, result: result.kind === 'value' ? new TextDecoder().decode(result.value) : null, invoke, complete: now(), ok: true });
-  }
-  client.close();
-  return reads;
 }
 
 /** What members and balancers say is wrong, digests that differ at equal places among it. */

@@ -20,31 +20,31 @@ export class BenchGroup {
   readonly control: string;
   readonly balancers: readonly string[];
   readonly size: number;
-  readonly #stop: () => Promise<void>;
+  readonly #end: (signal: NodeJS.Signals) => Promise<void>;
 
-  private constructor(up: Readonly<Record<string, unknown>>, stop: () => Promise<void>) {
+  private constructor(up: Readonly<Record<string, unknown>>, end: (signal: NodeJS.Signals) => Promise<void>) {
     this.mode = up['mode'] as Mode;
     this.control = String(up['control']);
     this.balancers = up['balancers'] as string[];
     this.size = Number(up['size']);
-    this.#stop = stop;
+    this.#end = end;
   }
 
   /** Resolves when all members serve. Rejects when they do not within 20 s. */
   static async start(flags: readonly string[]): Promise<BenchGroup> {
+    const group = await BenchGroup.launch(flags);
+    if (await group.becomesWhole(20_000)) return group;
+    await group.stop();
+    throw new Error('the group does not begin to serve');
+  }
+
+  /** Resolves when all processes run. */
+  static async launch(flags: readonly string[]): Promise<BenchGroup> {
     const up = startProgram(['group', 'up', '--json', '--port', '0', '--control', '127.0.0.1:0', ...flags]);
-    const stop = async (): Promise<void> => {
-      up.kill('SIGINT');
+    return new BenchGroup(await up.line((line) => line['type'] === 'up'), async (signal) => {
+      up.kill(signal);
       await up.exited;
-    };
-    try {
-      const group = new BenchGroup(await up.line((line) => line['type'] === 'up'), stop);
-      if (!(await group.becomesWhole(20_000))) throw new Error('the group does not begin to serve');
-      return group;
-    } catch (error) {
-      await stop();
-      throw error;
-    }
+    });
   }
 
   /** What `group kill`, `group partition`, … ask; rejects with the reason for which it is refused. */
@@ -71,7 +71,12 @@ export class BenchGroup {
   }
 
   async stop(): Promise<void> {
-    await this.#stop();
+    await this.#end('SIGINT');
+  }
+
+  /** SIGKILL of `group up`: everything ends with it. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
   }
 }
 

@@ -360,9 +360,9 @@ export class ViewReplica implements Replica {
   }
 
   #problem(): string | undefined {
-    const { problem, isMember, isRunning } = this.#core;
+    const { problem, isMember, isRunning, view } = this.#core;
     if (problem !== undefined) return problem;
-    if (!isMember) return 'it is in no view: it waits until a member of the view has brought it up to date';
+    if (!isMember) return view.number === 0 ? 'it is in no view yet' : `view ${view.number} is without it: it waits until ${view.members.map(({ id }) => id).join(' or ')} has brought it up to date`;
     return isRunning ? undefined : 'its view is beginning';
   }
 }
