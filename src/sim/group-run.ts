@@ -8,6 +8,7 @@ import { drawGroup, formatGroupScenario, type GroupScenario } from './group/draw
 import { simEngine, type SimEngine } from './group/engines.ts';
 import { CoverageWatch } from './group/coverage-watch.ts';
 import { GroupCoverage, type GroupCoverageName } from './group/group-coverage.ts';
+import { groupWorld } from './group/group-world.ts';
 import type { MemberPlace } from './group/member-place.ts';
 import { Nemesis } from './group/nemesis.ts';
 import { ProtocolTrace } from './group/protocol-trace.ts';
@@ -15,7 +16,7 @@ import { ProtocolWatch } from './group/protocol-watch.ts';
 import { ReachWatch } from './group/reach-watch.ts';
 import { LEGEND } from './group/transition-log.ts';
 import { Workload, type Event } from './group/workload.ts';
-import { ReplicaWorld } from './replica-world.ts';
+import type { ReplicaWorld } from './replica-world.ts';
 import type { Violation } from './verdict.ts';
 
 /** What a run of a replicated group came to. */
@@ -60,12 +61,7 @@ export function runGroupSeed(mode: Mode, seed: number, options: GroupRunOptions 
   const scenario: GroupScenario = { ...drawGroup(mode, seed, random.fork('scenario')), ...options.changes };
   const engine = options.engine ?? simEngine(scenario);
   const coverage = new GroupCoverage();
-  const world = new ReplicaWorld({
-    random: random.fork('world'), members: scenario.members + scenario.spares, viewServers: scenario.viewServers, clients: scenario.clients,
-    memberFactory: engine.member, ...(engine.viewServer === undefined ? {} : { viewServerFactory: engine.viewServer }), clientFactory: engine.client,
-    weather: scenario.weather, clockDrift: scenario.clockDrift, diskDelayMs: scenario.diskDelayMs, isEager: scenario.isEager, queuesInputs: scenario.queuesInputs,
-    keepLines: options.keepLines ?? 60,
-  });
+  const world = groupWorld(scenario, engine, random.fork('world'), { keepLines: options.keepLines ?? 60 });
   if (options.sink !== undefined) new ProtocolTrace(world, options.sink);
   const { isOrdered, hasViews } = traitsOf(mode);
   const protocol = new ProtocolWatch(world, { coverage, isOrdered, hasOneLeader: isOrdered });

@@ -70,8 +70,8 @@ export class ClientPlace {
     this.#members.forEach((_, target) => this.#dial(target, this.#random.unit()));
   }
 
-  submit(operation: Uint8Array): number {
-    const ticket = this.#client.submit(operation, this.#simulator.now);
+  submit(operation: Uint8Array, options: { readonly isStale?: boolean } = {}): number {
+    const ticket = this.#client.submit(operation, this.#simulator.now, options);
     this.#turn();
     return ticket;
   }
