@@ -7,6 +7,7 @@ import { VoteClient } from './client/vote-client.ts';
 import { TimeoutDetector, type Detector } from './detector.ts';
 import type { Fault } from './faulty.ts';
 import { quorumForgery, quorumLie, type Lies, type ReplyLie } from './lies.ts';
+import type { CompactionLimits } from './log-compaction.ts';
 import { traitsOf, type Mode } from './modes.ts';
 import { QuorumClient } from './quorum/quorum-client.ts';
 import { QuorumReplica } from './quorum/quorum-replica.ts';
@@ -47,17 +48,19 @@ export interface ReplicaOptions {
   readonly random: Random;
   /** Silence after which a leader is taken for dead; the mode's own default if undefined. */
   readonly electionTimeoutMs?: Millis;
+  /** When a log is replaced by a snapshot; the mode's own default if undefined. */
+  readonly compaction?: CompactionLimits;
   readonly sink?: Sink;
   readonly now: Millis;
 }
 
 /** A member of a group that replicates any service, in any mode. */
 export function createReplica(options: ReplicaOptions): Replica & Partial<Administered> {
-  const { mode, self, bootstrap, isFounding, machine, storage, random, electionTimeoutMs, sink, now } = options;
+  const { mode, self, bootstrap, isFounding, machine, storage, random, electionTimeoutMs, compaction, sink, now } = options;
   const traced = sink === undefined ? {} : { sink };
   switch (mode) {
     case 'raft': {
-      const config = electionTimeoutMs === undefined ? {} : { electionTimeoutMs };
+      const config = { ...compaction, ...(electionTimeoutMs === undefined ? {} : { electionTimeoutMs }) };
       return new RaftReplica({ self, bootstrap, service: new Service(machine), storage, random, config, now, ...traced });
     }
     case 'quorum':
@@ -65,7 +68,7 @@ export function createReplica(options: ReplicaOptions): Replica & Partial<Admini
     default:
       return new ViewReplica({
         mode, self, bootstrap, fence: options.fence, viewServers: options.viewServers, service: new Service(machine), storage, random, now, ...traced,
-        detector: createDetector(electionTimeoutMs),
+        detector: createDetector(electionTimeoutMs), ...(compaction === undefined ? {} : { config: compaction }),
       });
   }
 }

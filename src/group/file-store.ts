@@ -126,6 +126,7 @@ export class FileStore implements StateMachine {
       files.set(name, { sink, number });
       bytes += sink.length;
     }
+    if (iterator.next().done !== true) throw new SnapshotError('more follows than the snapshot says');
     // Incomplete files of the state before that are none of this one's.
     for (const [name, { sink, number }] of this.#files) if (!sink.isCommitted && files.get(name)?.number !== number) this.#abandoned.push(namesOf(name, number).part);
     this.#files = files;

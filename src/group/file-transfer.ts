@@ -22,7 +22,7 @@ export interface FileTransferOptions {
   readonly takeOver?: { readonly from: string; readonly isAnew: boolean } | undefined;
   /** Appends on their way at a time: as many as the client keeps in order. */
   readonly window: number;
-  /** Nothing was confirmed for so long, and something failed: it is given up. */
+  /** As the client's operationTimeoutMs: an operation that was asked everywhere for so long and not answered ends the transfer. */
   readonly patienceMs: Millis;
 }
 
@@ -45,7 +45,8 @@ interface Piece {
   state: 'waiting' | 'flying' | 'confirmed';
 }
 
-type Asked = { readonly kind: 'open' | 'commit' } | { readonly kind: 'append'; readonly piece: Piece };
+type Question = { readonly kind: 'open' | 'commit' } | { readonly kind: 'append'; readonly piece: Piece };
+type Asked = Question & { readonly atMs: Millis };
 type Step = FileStoreOperation & { readonly kind: 'file' | 'take-over' };
 
 /**
@@ -76,15 +77,13 @@ export class FileTransfer {
   /** Something went wrong: all that is on its way is waited for, then it is asked where the file stands. */
   #trouble: string | undefined;
   #fruitless = 0;
-  #progressAt: Millis;
   readonly #asked = new Map<number, Asked>();
   #nextNumber = 1;
   #outcome: FileTransferOutcome | undefined;
 
-  constructor(options: FileTransferOptions, now: Millis) {
+  constructor(options: FileTransferOptions) {
     this.#options = options;
     this.#takeOver = options.takeOver;
-    this.#progressAt = now;
   }
 
   get outcome(): FileTransferOutcome | undefined {
@@ -130,7 +129,7 @@ export class FileTransfer {
   }
 
   /** What to ask the group now; call it until it returns undefined. `number` is for settle(). */
-  next(): { readonly number: number; readonly operation: Uint8Array } | undefined {
+  next(now: Millis): { readonly number: number; readonly operation: Uint8Array } | undefined {
     if (this.#outcome !== undefined) return undefined;
     const { name, transferId } = this.#options;
     if (this.#phase === 'opening' || this.#trouble !== undefined) {
@@ -140,7 +139,7 @@ export class FileTransfer {
       const step: Step = this.#takeOver === undefined
         ? { kind: 'file', name, operation: { kind: 'open', transferId } }
         : { kind: 'take-over', name, transferId, ...this.#takeOver };
-      return this.#ask({ kind: 'open' }, step);
+      return this.#ask({ kind: 'open', atMs: now }, step);
     }
     if (this.#phase === 'committing') return undefined;
     // A source that is slow gives less than an append takes, and is not waited for.
@@ -148,11 +147,11 @@ export class FileTransfer {
     const piece = this.#asked.size < this.#options.window ? this.#pieces.find(({ state }) => state === 'waiting') : undefined;
     if (piece !== undefined) {
       piece.state = 'flying';
-      return this.#askFile({ kind: 'append', piece }, { kind: 'append', transferId, offset: piece.offset, bytes: piece.bytes });
+      return this.#askFile({ kind: 'append', piece, atMs: now }, { kind: 'append', transferId, offset: piece.offset, bytes: piece.bytes });
     }
     if (!this.#isEnded || this.#pieces.length > 0 || this.#asked.size > 0) return undefined;
     this.#phase = 'committing';
-    return this.#askFile({ kind: 'commit' }, { kind: 'commit', transferId, length: this.#bytes, sha256: this.#digest() });
+    return this.#askFile({ kind: 'commit', atMs: now }, { kind: 'commit', transferId, length: this.#bytes, sha256: this.#digest() });
   }
 
   /** How what next() gave has ended. */
@@ -160,14 +159,17 @@ export class FileTransfer {
     const asked = this.#asked.get(number);
     this.#asked.delete(number);
     if (asked === undefined || this.#outcome !== undefined) return;
-    if (outcome.kind === 'failed') return this.#fail(asked, outcome.reason, now);
+    if (outcome.kind === 'failed') {
+      if (now - asked.atMs >= this.#options.patienceMs) return this.#end({ kind: 'failed', reason: outcome.reason });
+      return this.#fail(asked, outcome.reason);
+    }
     const { reply } = outcome;
     if (reply.status === 'busy' || reply.status === 'refused') return this.#end({ kind: 'refused', reason: decodeText(reply.body) });
-    if (asked.kind === 'open') this.#opened(reply, now);
-    else if (asked.kind === 'append') this.#appended(asked, reply, now);
+    if (asked.kind === 'open') this.#opened(asked, reply);
+    else if (asked.kind === 'append') this.#appended(asked, reply);
     else if (reply.status === 'committed') this.#committed(reply);
     else if (reply.status === 'mismatch') this.#end({ kind: 'differs', reason: decodeText(reply.body) });
-    else this.#fail(asked, `the commit was answered with ${reply.status}`, now);
+    else this.#fail(asked, `the commit was answered with ${reply.status}`);
   }
 
   #askFile(asked: Asked, operation: FileOperation): ReturnType<FileTransfer['next']> {
@@ -180,16 +182,16 @@ export class FileTransfer {
     return { number, operation: encodeFileStoreOperation(step) };
   }
 
-  #opened(reply: Reply, now: Millis): void {
+  #opened(asked: Asked, reply: Reply): void {
     if (reply.status === 'committed') return this.#committed(reply);
-    if (reply.status !== 'ok') return this.#fail({ kind: 'open' }, `the group answered ${reply.status}`, now);
+    if (reply.status !== 'ok') return this.#fail(asked, `the group answered ${reply.status}`);
     this.#takeOver = undefined;
     this.#phase = 'sending';
-    this.#standAt(reply.offset, reply.body, now);
+    this.#standAt(reply.offset, reply.body);
   }
 
   /** The group has the file up to here. What is behind it is sent again. */
-  #standAt(offset: number, sha256: Uint8Array, now: Millis): void {
+  #standAt(offset: number, sha256: Uint8Array): void {
     if (offset < this.#confirmedBytes) {
       return this.#end({ kind: 'differs', reason: `the group had confirmed ${this.#confirmedBytes} bytes, and now has ${offset}` });
     }
@@ -202,21 +204,21 @@ export class FileTransfer {
       if (known < piece.bytes.length) kept.push({ ...piece, offset: piece.offset + known, bytes: piece.bytes.subarray(known), state: 'waiting' });
     }
     this.#pieces = kept;
-    this.#confirm(offset, now);
+    this.#confirm(offset);
     if (offset <= this.#bytes) return;
     this.#skip = { until: offset, sha256 };
     if (this.#isEnded) this.end();
   }
 
-  #appended(asked: Asked & { readonly kind: 'append' }, reply: Reply, now: Millis): void {
+  #appended(asked: Asked & { readonly kind: 'append' }, reply: Reply): void {
     const { piece } = asked;
     const end = piece.offset + piece.bytes.length;
-    if (reply.status !== 'ok' || reply.offset !== end) return this.#fail(asked, `bytes at ${piece.offset} were answered with ${reply.status} at ${reply.offset}`, now);
+    if (reply.status !== 'ok' || reply.offset !== end) return this.#fail(asked, `bytes at ${piece.offset} were answered with ${reply.status} at ${reply.offset}`);
     if (!isEqual(reply.body, piece.sha256)) return this.#end(differs(end));
     piece.state = 'confirmed';
     const first = this.#pieces.findIndex(({ state }) => state !== 'confirmed');
     const confirmed = this.#pieces.splice(0, first < 0 ? this.#pieces.length : first).at(-1);
-    if (confirmed !== undefined) this.#confirm(confirmed.offset + confirmed.bytes.length, now);
+    if (confirmed !== undefined) this.#confirm(confirmed.offset + confirmed.bytes.length);
   }
 
   #committed({ offset, body }: Reply): void {
@@ -228,19 +230,18 @@ export class FileTransfer {
     }
   }
 
-  #confirm(offset: number, now: Millis): void {
+  #confirm(offset: number): void {
     if (offset === this.#confirmedBytes) return;
     this.#confirmedBytes = offset;
-    this.#progressAt = now;
     this.#fruitless = 0;
   }
 
-  #fail(asked: Asked, reason: string, now: Millis): void {
+  #fail(asked: Asked, reason: string): void {
     if (asked.kind === 'append') asked.piece.state = 'waiting';
     if (this.#trouble !== undefined) return;
     this.#trouble = reason;
     this.resumptions++;
-    if (++this.#fruitless > MAX_FRUITLESS || now - this.#progressAt >= this.#options.patienceMs) this.#end({ kind: 'failed', reason });
+    if (++this.#fruitless > MAX_FRUITLESS) this.#end({ kind: 'failed', reason });
   }
 
   #end(outcome: FileTransferOutcome): void {

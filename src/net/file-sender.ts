@@ -34,7 +34,7 @@ export class FileSender {
     const { name, takeOver, place } = options;
     this.#options = options;
     this.#group = group;
-    this.#transfer = new FileTransfer({ name, takeOver, transferId: randomUUID(), window: windowIn(place.mode), patienceMs: place.operationTimeoutMs }, monotonicNow());
+    this.#transfer = new FileTransfer({ name, takeOver, transferId: randomUUID(), window: windowIn(place.mode), patienceMs: place.operationTimeoutMs });
     this.#over = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -103,7 +103,7 @@ export class FileSender {
   /** Asks what there is to ask, and looks for the answer. */
   #step(): void {
     const transfer = this.#transfer;
-    for (let next = this.#isOver ? undefined : transfer.next(); next !== undefined; next = transfer.next()) {
+    for (let next = this.#isOver ? undefined : transfer.next(monotonicNow()); next !== undefined; next = transfer.next(monotonicNow())) {
       const { number } = next;
       void this.#group.execute(next.operation).then((outcome) => {
         transfer.settle(number, outcome, monotonicNow());

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { DiskOperation } from '../../src/group/disk.ts';
 import { openStorage } from '../../src/group/disk-storage.ts';
+import { FILES_FOLDER } from '../../src/group/file-store-operation.ts';
 import { FileDisk } from '../../src/net/file-disk.ts';
 import { Script } from '../group/storage-script.ts';
 
@@ -176,6 +177,9 @@ describe('a data directory', () => {
     await disk.run([create('log'), write('log', 0, 'abcdef')]);
     expect(Buffer.from(disk.read(['log'], 2, 3)).toString()).toBe('cde');
     expect(() => disk.read(['log'], 4, 3)).toThrow('ends at 6');
+    // Of the first that is there: one may be renamed to the other meanwhile.
+    expect(Buffer.from(disk.read(['log.new', 'log'], 0, 1)).toString()).toBe('a');
+    expect(() => disk.read(['log.new', 'nothing'], 0, 1)).toThrow('ENOENT');
     await disk.close();
     await disk.close();
     expect(readdirSync(directory)).toEqual(['log']);
@@ -189,5 +193,16 @@ describe('a data directory', () => {
     await expect(FileDisk.open(link)).rejects.toMatchObject({ code: 'EBUSY', pid: process.pid });
     await disk.close();
     disk = await FileDisk.open(link);
+  });
+
+  it('keeps files under names that others choose in a folder, and nowhere else; what was left incomplete there goes', async () => {
+    await FileDisk.makeFolder(directory, FILES_FOLDER);
+    await disk.run([create('files/A photo.1.part'), write('files/A photo.1.part', 0, 'x'), sync('files/A photo.1.part'), rename('files/A photo.1.part', 'files/A photo'), create('files/b.2.part')]);
+    expect(readdirSync(join(directory, 'files')).sort()).toEqual(['A photo', 'b.2.part']);
+    for (const file of ['files/', 'files/..', 'files/../up', 'files/a/b', `files/${'x'.repeat(256)}`, 'files/a\0']) await expect(disk.run([create(file)]), file).rejects.toThrow('no place is known');
+    await FileDisk.makeFolder(directory, FILES_FOLDER);
+    expect(readdirSync(join(directory, 'files'))).toEqual(['A photo']);
+    await disk.run([{ kind: 'remove', file: 'files/A photo' }, { kind: 'remove', file: 'files/A photo' }]);
+    expect(readdirSync(join(directory, 'files'))).toEqual([]);
   });
 });
