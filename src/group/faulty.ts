@@ -154,10 +154,10 @@ export class FaultyReplica implements Replica {
     return this.#fault.kind === 'wrong-value' || this.#fault.kind === 'two-faced';
   }
 
-  /** The first of the others is lied to, the next is not, and so on, so that no two neighbours hear the same. */
+  /** The first of the others is told the truth, the next is lied to, and so on. */
   #tell(envelope: Envelope, { role }: Ready): readonly Envelope[] {
     const { to, body } = envelope;
-    const isDeceived = this.#isDeceived.get(to) ?? this.#isDeceived.size % 2 === 0;
+    const isDeceived = this.#isDeceived.get(to) ?? this.#isDeceived.size % 2 === 1;
     this.#isDeceived.set(to, isDeceived);
     const lies = isDeceived ? this.#lies.message?.(body, role) : undefined;
     if (lies === undefined) return [envelope];

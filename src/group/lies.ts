@@ -88,8 +88,16 @@ export function alterEntries(entries: readonly StoredEntry[]): StoredEntry[] | u
 
 function alterEntry(entry: StoredEntry): StoredEntry {
   const command = decodeCommand(entry.bytes);
-  const operation = command?.kind === 'request' ? decodeKvOperation(command.request.operation) : undefined;
-  if (command?.kind !== 'request' || operation === undefined || typeof operation === 'string' || !('value' in operation)) return entry;
-  const altered = encodeKvOperation({ ...operation, value: alterValue(operation.value, 0) });
-  return { ...entry, bytes: encodeCommand({ kind: 'request', request: { ...command.request, operation: altered } }) };
+  const operation = command?.kind === 'request' ? alterOperation(command.request.operation) : undefined;
+  if (command?.kind !== 'request' || operation === undefined) return entry;
+  return { ...entry, bytes: encodeCommand({ kind: 'request', request: { ...command.request, operation } }) };
+}
+
+/** Another value; another last byte of an operation that is not the key-value store's. Undefined: there is nothing to alter. */
+function alterOperation(bytes: Uint8Array): Uint8Array | undefined {
+  // The opening of a session.
+  if (bytes.length === 0) return undefined;
+  const operation = decodeKvOperation(bytes);
+  if (typeof operation === 'string') return alterValue(bytes, 0);
+  return 'value' in operation ? encodeKvOperation({ ...operation, value: alterValue(operation.value, 0) }) : undefined;
 }

@@ -1,5 +1,6 @@
 import type { Millis } from '../core/machine.ts';
 import { displayWidth } from './table.ts';
+import { clip, wrap } from './wrap.ts';
 
 /**
  * Runs of a few members as text: time goes down, each member has a lane, messages are arrows from lane to lane, and each line
@@ -43,7 +44,17 @@ export interface TranscriptLine {
   readonly isSeen: boolean;
 }
 
-export const STORY_WIDTH = 110;
+/** What the pictures say besides what their events say, in the reader's language. */
+export interface StoryWords {
+  readonly lost: string;
+  arrivesAt(ms: number): string;
+  canTell(observer: string, left: string, right: string): string;
+  cannotTell(observer: string, lines: number): string;
+  seesNothing(observer: string): string;
+  readonly nothingMore: string;
+}
+
+export const STORY_WIDTH = 100;
 const MIN_TEXT = 30;
 const MAX_GAP = 14;
 const MIN_GAP = 6;
@@ -64,10 +75,10 @@ interface Transition {
 }
 
 /**
- * At most 110 columns, each line ended by a newline. A message is an arrow on the line where it is sent, unless its receiver does or hears something
+ * At most 100 columns, each line ended by a newline. A message is an arrow on the line where it is sent, unless its receiver does or hears something
  * else before it arrives: then it is two halves with the same number. Throws RangeError for a lane that is not there, a message that is received before it is sent, or too many lanes.
  */
-export function spaceTime(story: Story): string {
+export function spaceTime(story: Story, words: StoryWords): string {
   const { lanes } = story;
   const transitions = transitionsOf(story);
   const digits = Math.max(0, ...transitions.map(({ at }) => decimals(at)));
@@ -87,7 +98,7 @@ export function spaceTime(story: Story): string {
     if (event.symbol !== undefined && transition.part !== 'receive') symbols.set(event.lane, event.symbol);
     const margin = `${event.isWrong === true ? WRONG : ' '} ${times[i]!.padStart(timeWidth)}  `;
     const picture = draw(transition, places, symbols, textAt);
-    wrap(describe(transition), STORY_WIDTH - textAt).forEach((text, row) => {
+    wrap(describe(transition, words), STORY_WIDTH - textAt).forEach((text, row) => {
       const left = row === 0 ? margin + picture.slice(margin.length) : bare(places, symbols, textAt);
       lines.push((left + text).trimEnd());
     });
@@ -96,7 +107,7 @@ export function spaceTime(story: Story): string {
 }
 
 /** What happened, as lines in which the observer's part has only what it can know: not the time, nor whether what it sent has arrived. */
-export function transcriptOf(story: Story, observer: string): TranscriptLine[] {
+export function transcriptOf(story: Story, observer: string, words: StoryWords): TranscriptLine[] {
   if (!story.lanes.some(({ name }) => name === observer)) throw new RangeError(`no lane ${observer}`);
   const lines: TranscriptLine[] = [];
   for (const { event, part } of transitionsOf(story)) {
@@ -105,22 +116,22 @@ export function transcriptOf(story: Story, observer: string): TranscriptLine[] {
       lines.push({ text: `${lane}: ${text}`, isSeen: lane === observer });
       continue;
     }
-    const words = `${lane} → ${message.to}: ${text}`;
+    const said = `${lane} → ${message.to}: ${text}`;
     const hears = message.to === observer && message.receivedAt !== undefined;
     // A message has one line: where the observer hears it, or else where it is sent.
     if (part === 'receive' ? !hears : part === 'send' && hears && lane !== observer) continue;
     const isSeen = hears || lane === observer;
-    lines.push({ text: part === 'lost' && !isSeen ? `${words} (lost)` : words, isSeen });
+    lines.push({ text: part === 'lost' && !isSeen ? `${said} (${words.lost})` : said, isSeen });
   }
   return lines;
 }
 
 /**
- * Two transcripts next to each other, of at most 110 columns. What the observer sees in one stands beside what it sees in the other, first
+ * Two transcripts next to each other, of at most 100 columns. What the observer sees in one stands beside what it sees in the other, first
  * beside first and so on, with = between them where they are equal and ≠ where not; what it does not see stands between. The last
  * line says whether it can tell them apart.
  */
-export function sideBySide(a: readonly TranscriptLine[], b: readonly TranscriptLine[], titles: readonly [string, string], observer: string): string {
+export function sideBySide(a: readonly TranscriptLine[], b: readonly TranscriptLine[], titles: readonly [string, string], observer: string, words: StoryWords): string {
   const width = (STORY_WIDTH - 3) >> 1;
   const rows: [string, string, string][] = [[titles[0], ' ', titles[1]], ['-'.repeat(width), ' ', '-'.repeat(width)]];
   let i = 0;
@@ -138,7 +149,7 @@ export function sideBySide(a: readonly TranscriptLine[], b: readonly TranscriptL
     else {
       const isEqual = left?.text === right?.text;
       if (isEqual) equal++;
-      else different ??= `${observer} can tell them apart: ${quote(left)} on the one side, ${quote(right)} on the other`;
+      else different ??= words.canTell(observer, quote(left, words), quote(right, words));
       rows.push([left?.text ?? '', isEqual ? '=' : '≠', right?.text ?? '']);
       i++;
       j++;
@@ -149,7 +160,7 @@ export function sideBySide(a: readonly TranscriptLine[], b: readonly TranscriptL
     const rights = wrap(right, width);
     return Array.from({ length: Math.max(lefts.length, rights.length) }, (_, row) => `${fill(lefts[row] ?? '', width)} ${row === 0 ? mark : ' '} ${rights[row] ?? ''}`);
   });
-  const same = equal === 0 ? `${observer} sees nothing on either side` : `${observer} cannot tell them apart: it sees the same ${equal === 1 ? 'line' : `${equal} lines`} (=) on both sides`;
+  const same = equal === 0 ? words.seesNothing(observer) : words.cannotTell(observer, equal);
   return [...lines, ...wrap(different ?? same, STORY_WIDTH)].map((line) => `${line.trimEnd()}\n`).join('');
 }
 
@@ -185,14 +196,14 @@ function transitionsOf({ lanes, events }: Story): Transition[] {
   return transitions;
 }
 
-function describe({ event: { lane, text, message }, part, number, isLate }: Transition): string {
+function describe({ event: { lane, text, message }, part, number, isLate }: Transition, words: StoryWords): string {
   switch (part) {
     case 'local':
       return `${lane}: ${text}`;
     case 'whole':
-      return `${lane} → ${message!.to}: ${text}${isLate ? ` (arrives at ${message!.receivedAt})` : ''}`;
+      return `${lane} → ${message!.to}: ${text}${isLate ? ` (${words.arrivesAt(message!.receivedAt!)})` : ''}`;
     case 'lost':
-      return `${lane} → ${message!.to}: ${text} (lost)`;
+      return `${lane} → ${message!.to}: ${text} (${words.lost})`;
     case 'send':
       return `${lane} → ${message!.to}: ${text} (${number})`;
     case 'receive':
@@ -248,8 +259,8 @@ function draw({ event: { lane, message }, part, number }: Transition, places: Re
   return row.join('');
 }
 
-function quote(line: TranscriptLine | undefined): string {
-  return line === undefined ? 'nothing more' : `"${line.text}"`;
+function quote(line: TranscriptLine | undefined, words: StoryWords): string {
+  return line === undefined ? words.nothingMore : `"${line.text}"`;
 }
 
 /** Of thousandths, those that are needed. */
@@ -261,33 +272,4 @@ function decimals(at: Millis): number {
 
 function fill(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - displayWidth(text)));
-}
-
-function clip(text: string, width: number): string {
-  let clipped = '';
-  for (const character of text) {
-    if (displayWidth(clipped + character) > width) return clipped;
-    clipped += character;
-  }
-  return clipped;
-}
-
-/** At blanks, words that are too long at any place. At least one line. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    let rest = word;
-    if (line !== '' && displayWidth(line) + 1 + displayWidth(rest) > width) {
-      lines.push(line);
-      line = '';
-    }
-    while (displayWidth(rest) > width) {
-      const head = clip(rest, width);
-      lines.push(head);
-      rest = rest.slice(head.length);
-    }
-    line = line === '' ? rest : `${line} ${rest}`;
-  }
-  return [...lines, line];
 }

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 
-import { sideBySide, spaceTime, STORY_WIDTH, transcriptOf, type Story, type StoryEvent } from '../../src/report/space-time.ts';
+import { english } from '../../src/lab/why/english.ts';
+import { sideBySide, spaceTime as draw, STORY_WIDTH, transcriptOf, type Story, type StoryEvent } from '../../src/report/space-time.ts';
 import { displayWidth } from '../../src/report/table.ts';
+
+function spaceTime(story: Story): string {
+  return draw(story, english);
+}
 
 function lines(...text: readonly string[]): string {
   return text.map((line) => `${line}\n`).join('');
@@ -27,8 +32,8 @@ describe('space and time', () => {
       '  1.0  |       /------x\\       \\   m0 → m2: append x = 1 (lost)',
       '! 1.5  |<------/       \\       \\   m0 → client: done',
       '  3.0  |       #       \\       \\   m0: crashes',
-      '  5.0  |       #       \\       /   m2: becomes the leader, with the votes of m1 and m2: it has not heard of x,',
-      '       |       #       \\       /   which the client was told is there',
+      '  5.0  |       #       \\       /   m2: becomes the leader, with the votes of m1 and m2: it has not',
+      '       |       #       \\       /   heard of x, which the client was told is there',
       '  6.0  |       #       \\<------/   m2 → m1: heartbeat',
     ));
   });
@@ -75,7 +80,7 @@ describe('space and time', () => {
   });
 
   it('never wider than it may be, with as many lanes as fit', () => {
-    for (let count = 1; count <= 11; count++) {
+    for (let count = 1; count <= 9; count++) {
       const names = Array.from({ length: count }, (_, i) => `member ${i}`);
       const events = names.map((lane, i): StoryEvent => ({ at: i * 1000.125, lane, text: 'tells a long story '.repeat(9) + 'w'.repeat(200), message: { to: names[(3 * i + 1) % count]!, receivedAt: i * 1000.125 + 2500 } }));
       const text = spaceTime({ lanes: names.map((name) => ({ name })), events });
@@ -90,7 +95,7 @@ describe('space and time', () => {
     expect(tell({ message: { to: 'c', receivedAt: 1 } })).toThrow(new RangeError('no lane c'));
     expect(tell({ message: { to: 'b', receivedAt: 0 } })).toThrow(new RangeError('received at 0, sent at 1'));
     expect(() => spaceTime({ lanes: [...lanes, { name: 'a' }], events: [] })).toThrow(new RangeError('two lanes have one name'));
-    expect(() => spaceTime({ lanes: Array.from({ length: 30 }, (_, i) => ({ name: `${i}` })), events: [] })).toThrow(new RangeError('30 lanes do not fit 110 columns'));
+    expect(() => spaceTime({ lanes: Array.from({ length: 30 }, (_, i) => ({ name: `${i}` })), events: [] })).toThrow(new RangeError('30 lanes do not fit 100 columns'));
   });
 });
 
@@ -100,32 +105,32 @@ describe('side by side', () => {
   const traitorCommands: Story = { lanes, events: [tell(0, 'commander', 'loyal', 'attack'), tell(0, 'commander', 'other', 'retreat', true), tell(2, 'other', 'loyal', 'retreat'), tell(2, 'loyal', 'other', 'attack')] };
   const traitorObeys: Story = { lanes, events: [tell(0, 'commander', 'loyal', 'attack'), tell(0, 'commander', 'other', 'attack'), { at: 1.5, lane: 'other', text: 'makes up a lie' }, tell(2, 'other', 'loyal', 'retreat', true), tell(2, 'loyal', 'other', 'attack')] };
   const titles = ['the commander is the traitor', 'the other is the traitor'] as const;
-  const compare = (observer: string): string => sideBySide(transcriptOf(traitorCommands, observer), transcriptOf(traitorObeys, observer), titles, observer);
+  const compare = (observer: string): string => sideBySide(transcriptOf(traitorCommands, observer, english), transcriptOf(traitorObeys, observer, english), titles, observer, english);
 
   it('three generals: the loyal lieutenant sees the same in both worlds', () => {
     expect(compare('loyal')).toBe(lines(
-      'the commander is the traitor                            the other is the traitor',
-      '-----------------------------------------------------   -----------------------------------------------------',
-      'commander → loyal: attack                             = commander → loyal: attack',
-      'commander → other: retreat                            | commander → other: attack',
-      '                                                      | other: makes up a lie',
-      'loyal → other: attack                                 = loyal → other: attack',
-      'other → loyal: retreat                                = other → loyal: retreat',
+      'the commander is the traitor                       the other is the traitor',
+      '------------------------------------------------   ------------------------------------------------',
+      'commander → loyal: attack                        = commander → loyal: attack',
+      'commander → other: retreat                       | commander → other: attack',
+      '                                                 | other: makes up a lie',
+      'loyal → other: attack                            = loyal → other: attack',
+      'other → loyal: retreat                           = other → loyal: retreat',
       'loyal cannot tell them apart: it sees the same 3 lines (=) on both sides',
     ));
   });
 
   it('others see a difference', () => {
     expect(compare('commander')).toBe(lines(
-      'the commander is the traitor                            the other is the traitor',
-      '-----------------------------------------------------   -----------------------------------------------------',
-      'commander → loyal: attack                             = commander → loyal: attack',
-      'commander → other: retreat                            ≠ commander → other: attack',
-      'other → loyal: retreat                                | other: makes up a lie',
-      'loyal → other: attack                                 | other → loyal: retreat',
-      '                                                      | loyal → other: attack',
-      'commander can tell them apart: "commander → other: retreat" on the one side, "commander → other: attack" on',
-      'the other',
+      'the commander is the traitor                       the other is the traitor',
+      '------------------------------------------------   ------------------------------------------------',
+      'commander → loyal: attack                        = commander → loyal: attack',
+      'commander → other: retreat                       ≠ commander → other: attack',
+      'other → loyal: retreat                           | other: makes up a lie',
+      'loyal → other: attack                            | other → loyal: retreat',
+      '                                                 | loyal → other: attack',
+      'commander can tell them apart: "commander → other: retreat" on the one side, "commander → other:',
+      'attack" on the other',
     ));
   });
 
@@ -133,34 +138,34 @@ describe('side by side', () => {
     const send = (receivedAt: number | undefined): Story => ({ lanes, events: [{ at: 0, lane: 'loyal', text: 'ping', message: { to: 'other', receivedAt } }, { at: 1, lane: 'loyal', text: 'hears nothing and gives up' }] });
     const arrives = send(5);
     const isLost = send(undefined);
-    expect(transcriptOf(arrives, 'loyal')).toEqual(transcriptOf(isLost, 'loyal'));
-    expect(transcriptOf(isLost, 'other').map(({ text, isSeen }) => [text, isSeen])).toEqual([['loyal → other: ping (lost)', false], ['loyal: hears nothing and gives up', false]]);
-    expect(transcriptOf(arrives, 'other')[0]).toEqual({ text: 'loyal → other: ping', isSeen: true });
+    expect(transcriptOf(arrives, 'loyal', english)).toEqual(transcriptOf(isLost, 'loyal', english));
+    expect(transcriptOf(isLost, 'other', english).map(({ text, isSeen }) => [text, isSeen])).toEqual([['loyal → other: ping (lost)', false], ['loyal: hears nothing and gives up', false]]);
+    expect(transcriptOf(arrives, 'other', english)[0]).toEqual({ text: 'loyal → other: ping', isSeen: true });
   });
 
   it('what it hears stands where it hears it', () => {
     const story: Story = { lanes, events: [
       { at: 0, lane: 'commander', text: 'first', message: { to: 'loyal', receivedAt: 9 } }, tell(1, 'commander', 'loyal', 'second'), { at: 5, lane: 'other', text: 'waits' },
     ] };
-    expect(transcriptOf(story, 'loyal').map(({ text }) => text)).toEqual(['commander → loyal: second', 'other: waits', 'commander → loyal: first']);
-    expect(transcriptOf(story, 'other').map(({ text }) => text)).toEqual(['commander → loyal: first', 'commander → loyal: second', 'other: waits']);
+    expect(transcriptOf(story, 'loyal', english).map(({ text }) => text)).toEqual(['commander → loyal: second', 'other: waits', 'commander → loyal: first']);
+    expect(transcriptOf(story, 'other', english).map(({ text }) => text)).toEqual(['commander → loyal: first', 'commander → loyal: second', 'other: waits']);
   });
 
   it('what one side has more of is a difference; long lines are wrapped', () => {
     const long = { text: 'a word '.repeat(12).trimEnd(), isSeen: true };
-    expect(sideBySide([long], [], ['one', 'other'], 'm0')).toBe(lines(
-      'one                                                     other',
-      '-----------------------------------------------------   -----------------------------------------------------',
-      'a word a word a word a word a word a word a word a    ≠',
-      'word a word a word a word a word',
-      `m0 can tell them apart: "${long.text}"`,
-      'on the one side, nothing more on the other',
+    expect(sideBySide([long], [], ['one', 'other'], 'm0', english)).toBe(lines(
+      'one                                                other',
+      '------------------------------------------------   ------------------------------------------------',
+      'a word a word a word a word a word a word a word ≠',
+      'a word a word a word a word a word',
+      'm0 can tell them apart: "a word a word a word a word a word a word a word a word a word a word a',
+      'word a word" on the one side, nothing more on the other',
     ));
   });
 
   it('nothing seen', () => {
-    expect(sideBySide([], [], ['one', 'other'], 'm0').split('\n').at(-2)).toBe('m0 sees nothing on either side');
-    expect(sideBySide([{ text: 'x', isSeen: true }], [{ text: 'x', isSeen: true }], ['one', 'other'], 'm0').split('\n').at(-2)).toBe('m0 cannot tell them apart: it sees the same line (=) on both sides');
-    expect(() => transcriptOf({ lanes, events: [] }, 'nobody')).toThrow(new RangeError('no lane nobody'));
+    expect(sideBySide([], [], ['one', 'other'], 'm0', english).split('\n').at(-2)).toBe('m0 sees nothing on either side');
+    expect(sideBySide([{ text: 'x', isSeen: true }], [{ text: 'x', isSeen: true }], ['one', 'other'], 'm0', english).split('\n').at(-2)).toBe('m0 cannot tell them apart: it sees the same line (=) on both sides');
+    expect(() => transcriptOf({ lanes, events: [] }, 'nobody', english)).toThrow(new RangeError('no lane nobody'));
   });
 });

@@ -1,10 +1,14 @@
 import type { Argv, CommandModule } from 'yargs';
 
-import { seed, whole } from '../flags.ts';
+import { parseLanguage, type Language } from '../../lab/why/language.ts';
+import { flagValue, seed, whole } from '../flags.ts';
 
 export interface WhyArgs {
   members: number;
   seed: number;
+  lang: Language;
+  /** One cell of the tables; undefined: all that there is to show. */
+  story: string | undefined;
   json: boolean;
   quiet: boolean;
 }
@@ -17,8 +21,12 @@ const whyCommand: CommandModule<object, WhyArgs> = {
       .options({
         members: { alias: 'n', type: 'string', default: '5', requiresArg: true, describe: 'groups of up to so many members', coerce: whole('--members', 'number of members', 1, 7) },
         seed: { type: 'string', default: '1', requiresArg: true, describe: 'of the runs', coerce: seed('--seed') },
+        lang: { type: 'string', default: 'en', requiresArg: true, describe: 'of what people read: en or pt-BR; --json is the same in all', coerce: flagValue('--lang', parseLanguage) },
+        story: { type: 'string', requiresArg: true, describe: 'only the worst run of one cell, MODE/FAULT/N/F' },
       })
-      .example('$0 lab why', 'all modes, up to five members, all placements of the faulty ones') as unknown as Argv<WhyArgs>,
+      .example('$0 lab why', 'all modes, up to five members, all placements of the faulty ones')
+      .example('$0 lab why --lang pt-BR', 'the same in Portuguese')
+      .example('$0 lab why --story sequencer/wrong-value:colluding/4/2', 'two of four lie alike: what the client sees') as unknown as Argv<WhyArgs>,
   async handler(args) {
     const { runWhy } = await import('./why-run.ts');
     runWhy(args);

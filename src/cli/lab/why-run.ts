@@ -1,105 +1,128 @@
-import { createRandom } from '../../core/random.ts';
-import { nameOf, transcriptOf } from '../../lab/why/generals.ts';
-import { indistinguishableWorlds, searchGenerals } from '../../lab/why/generals-search.ts';
-import { drawChain, tripleReliability } from '../../lab/why/redundancy.ts';
-import { clockInApply, splitBrain, withoutOrder } from '../../lab/why/surprises.ts';
-import { THRESHOLD_FAULTS } from '../../lab/why/threshold-run.ts';
-import { isAsExpected, thresholds, type ThresholdRow } from '../../lab/why/thresholds.ts';
-import { MODES } from '../../group/modes.ts';
-import { textTable } from '../../report/table.ts';
-import { CommandError, Exit } from '../exit.ts';
-import { Reporter } from '../output.ts';
+import { asynchronousQuorums, oralMessages } from '../../lab/why/agreement.ts';
+import { ARRANGEMENTS, type Arrangement } from '../../lab/why/arrangements.ts';
+import { cellStory } from '../../lab/why/cell-story.ts';
+import { detection } from '../../lab/why/detection.ts';
+import type { Words } from '../../lab/why/english.ts';
+import type { MakeExhibit } from '../../lab/why/exhibit.ts';
+import { generals } from '../../lab/why/generals-story.ts';
+import { LANGUAGES } from '../../lab/why/language.ts';
+import { redundancy } from '../../lab/why/redundancy.ts';
+import { halves, votes } from '../../lab/why/splits.ts';
+import { clockInApply, withoutOrder } from '../../lab/why/surprises.ts';
+import { cellOf, faultsOf, isAsExpected, thresholds, type Cell, type CellFault, type ThresholdRow } from '../../lab/why/thresholds.ts';
+import { liars, silence } from '../../lab/why/two-worlds.ts';
+import { wrap } from '../../report/wrap.ts';
+import { CommandError, Exit, UsageError } from '../exit.ts';
+import { flagValue } from '../flags.ts';
+import { makePaint, Reporter, type Paint, type ReporterOptions } from '../output.ts';
 import type { WhyArgs } from './lab.ts';
+import { cellsTable } from './why-table.ts';
 
-const STORY_LINES = 14;
-const CHAIN_RUNS = 20_000;
+const WIDTH = 100;
+/** Of the groups in the stories beyond the frontier. */
+const STORY_MEMBERS = 3;
+
+/** In the order in which they answer: why k+1, why 2k+1 (votes, then majorities), why 3k+1, and what surprises besides. */
+const EXHIBITS: readonly MakeExhibit[] = [
+  silence, detection, withoutOrder, liars, clockInApply, halves, votes, asynchronousQuorums, oralMessages, generals, redundancy,
+];
+
+export interface WhyOptions extends Pick<ReporterOptions, 'stdout' | 'stderr'> {
+  /** Of the tables; all that there are unless said otherwise. */
+  readonly cells?: Iterable<Cell>;
+  /** What is shown besides; all that there is unless said otherwise. */
+  readonly exhibits?: readonly MakeExhibit[];
+}
+
+/** Names a cell: raft/crash/5/3. Throws Error. */
+function parseStory(text: string): Pick<Cell, 'mode' | 'fault' | 'n' | 'f'> {
+  const match = /^([^/]+)\/([^/]+)\/(\d)\/(\d)$/.exec(text);
+  const mode = ARRANGEMENTS.find((name) => name === match?.[1]);
+  if (match === null || mode === undefined) throw new Error(`"${text}" is not MODE/FAULT/N/F, as in raft/crash/5/3, with a mode of ${ARRANGEMENTS.join(', ')}`);
+  const fault = faultsOf(mode).find((name) => name === match[2]);
+  const [n, f] = [Number(match[3]), Number(match[4])];
+  if (fault === undefined) throw new Error(`"${match[2]}" is not a fault of ${mode}: ${faultsOf(mode).join(', ')}`);
+  if (n < 1 || n > 7 || f > n) throw new Error(`${f} faulty members of ${n}: 1 to 7 members, and no more faulty than there are`);
+  return { mode, fault, n, f };
+}
 
 /** Why so many members: every sentence from runs. Throws CommandError when one of them is not as theory says. */
-export function runWhy(args: WhyArgs): void {
-  const reporter = new Reporter(args);
-  const wrong = [...tables(reporter, args), ...generals(reporter, args), ...surprises(reporter, args)];
-  reliability(reporter, args);
-  if (wrong.length > 0) throw new CommandError(`not as theory says: ${wrong.join('; ')}`, Exit.expectationNotMet);
-  reporter.result(`\nEvery cell is as theory says. Seed ${args.seed}.`);
+export function runWhy(args: WhyArgs, options: WhyOptions = {}): void {
+  const { cells = thresholds(args.members, args.seed), exhibits = EXHIBITS, stdout = process.stdout, stderr = process.stderr } = options;
+  const reporter = new Reporter({ ...args, stdout, stderr });
+  const words = LANGUAGES[args.lang];
+  const paint = makePaint(stderr);
+  const story = args.story === undefined ? undefined : flagValue('--story', parseStory)(args.story);
+  const wrong = story === undefined
+    ? [...tables(reporter, paint, words, cells), ...show(exhibits, reporter, paint, words, args.seed)]
+    : oneStory(reporter, paint, words, args.seed, story);
+  if (wrong.length > 0) throw new CommandError(words.notAsTheory(wrong.join('; ')), Exit.expectationNotMet);
+  reporter.result(words.asTheory(args.seed));
 }
 
-/** n × f for each mode and fault, and the shortest story beyond each frontier. */
-function tables(reporter: Reporter, { members, seed }: WhyArgs): string[] {
-  const rows: ThresholdRow[] = [];
-  for (const row of thresholds(members, seed)) {
-    rows.push(row);
-    const { story: _story, ...facts } = row;
-    reporter.json({ type: 'threshold', ...facts });
+/** n × f for each mode and fault, then a story beyond each frontier. Returns what is not as expected. */
+function tables(reporter: Reporter, paint: Paint, words: Words, given: Iterable<Cell>): string[] {
+  const cells: Cell[] = [];
+  for (const cell of given) {
+    cells.push(cell);
+    reporter.json({ ...rowOf(cell) });
+    reporter.status(`${cell.mode} · ${words.faults[cell.fault]} · n = ${cell.n}`);
   }
-  reporter.result('M masked, D detected (an error, nothing wrong believed), H hung, W a wrong answer believed; the worst of all placements of f faulty members.\nTheory: masked up to the bar.\n');
-  for (const mode of MODES) {
-    for (const fault of THRESHOLD_FAULTS) {
-      const own = rows.filter((row) => row.mode === mode && row.fault === fault);
-      reporter.result(tableOf(`${mode}: ${fault}`, own, members));
-      const beyond = own.find((row) => row.n === 3 && row.f === row.threshold + 1);
-      if (beyond !== undefined) reporter.info(`  ${beyond.f} of 3, ${describe(beyond.verdict)}:\n${beyond.story.slice(-STORY_LINES).map((line) => `    ${line}`).join('\n')}\n`);
-    }
-  }
-  return rows.filter((row) => !isAsExpected(row)).map(({ mode, fault, n, f, verdict, threshold }) => `${mode}, ${fault}: ${f} of ${n} gives ${verdict}, and the threshold is ${threshold}`);
+  reporter.result(`${heading(words.tablesTitle, paint)}\n${paragraph(words.tablesLegend)}\n${paragraph(words.verdicts)}\n`);
+  for (const mode of ARRANGEMENTS) reporter.result(cellsTable(mode, cells.filter((cell) => cell.mode === mode), words, paint));
+  reporter.info(`${heading(words.beyond, paint)}\n${paragraph(words.storyLegend)}\n`);
+  for (const cell of cells) if (isWorthTelling(cell)) reporter.info(storyOf(cell, words, paint));
+  return cells.flatMap((cell) => differenceOf(cell, words));
 }
 
-function tableOf(title: string, rows: readonly ThresholdRow[], members: number): string {
-  const lines = Array.from({ length: members }, (_, i) => i + 1).map((n) => {
-    const cells = rows.filter((row) => row.n === n);
-    return [`n = ${n}`, ...cells.map(({ f, threshold, verdict }) => (f === threshold ? `${verdict} |` : verdict))];
+/** The first beyond each frontier. Whoever lies alone cannot collude. */
+function isWorthTelling({ fault, n, f, threshold }: Cell): boolean {
+  return n === STORY_MEMBERS && f === threshold + 1 && !(fault === 'wrong-value:independent' && f === 1);
+}
+
+function oneStory(reporter: Reporter, paint: Paint, words: Words, seed: number, { mode, fault, n, f }: ReturnType<typeof parseStory>): string[] {
+  const cell = cellOf(mode, fault, n, f, seed);
+  if (cell === undefined) throw new UsageError(`--story: there is no such placement: ${mode}/${fault}/${n}/${f}`);
+  reporter.json({ ...rowOf(cell) });
+  reporter.result(storyOf(cell, words, paint));
+  return differenceOf(cell, words);
+}
+
+function storyOf(cell: Cell, words: Words, paint: Paint): string {
+  const { mode, fault, n, f, threshold, verdict, example } = cell;
+  const faulty = example.faulty.map((place) => `m${place}`).join(', ') || words.nobody;
+  const title = `${words.oneStory(cellName(mode, fault, n, f), threshold)} → ${verdict}, ${words.verdictOf[verdict]} (${words.placement(faulty)})`;
+  return `${heading(title, paint)}\n${cellStory(example, words)}`;
+}
+
+function show(exhibits: readonly MakeExhibit[], reporter: Reporter, paint: Paint, words: Words, seed: number): string[] {
+  return exhibits.flatMap((make) => {
+    const { title, text, isShown, rows = [] } = make(seed, words);
+    for (const row of rows) reporter.json({ ...row });
+    reporter.result(`${heading(title, paint)}\n${text.split('\n').map(paragraph).join('\n')}`);
+    return isShown ? [] : [title];
   });
-  return textTable([title, ...Array.from({ length: members + 1 }, (_, f) => `f = ${f}`)], lines.map((line) => [...line, ...Array.from({ length: members + 2 - line.length }, () => '')]));
 }
 
-/** 3k+1: where members may lie to each other. */
-function generals(reporter: Reporter, { seed }: WhyArgs): string[] {
-  const cases = [[3, 1, 1], [4, 1, 1], [4, 0, 1], [4, 1, 2], [6, 2, 2], [7, 2, 2]] as const;
-  const wrong: string[] = [];
-  reporter.result('Members that lie to each other, unsigned (oral messages, OM(m)): more than 3m generals, and m rounds of telling on.');
-  const rows = cases.map(([n, rounds, traitors]) => {
-    const { runs, isExhaustive, counterexample } = searchGenerals(n, rounds, traitors, seed);
-    const isExpected = n > 3 * traitors && rounds >= traitors;
-    const isMasked = counterexample === undefined;
-    if (isMasked !== isExpected) wrong.push(`${n} generals, OM(${rounds}), ${traitors} traitors`);
-    reporter.json({ type: 'generals', n, rounds, traitors, verdict: isMasked ? 'M' : 'W', runs, exhaustive: isExhaustive, expected: isExpected ? 'M' : 'W', seed });
-    return [String(n), `OM(${rounds})`, String(traitors), isMasked ? 'M' : 'W', `${runs}${isExhaustive ? ', all there are' : ''}`];
-  });
-  reporter.result(textTable(['generals', 'algorithm', 'traitors', 'verdict', 'runs'], rows));
-  const { first, second, transcript } = indistinguishableWorlds();
-  reporter.info([
-    'Three generals: two worlds in which lieutenant 1 hears the same.',
-    `  in one, the ${nameOf(first.traitors[0]!)} lies; in the other, ${nameOf(second.traitors[0]!)} does. What lieutenant 1 hears, in both:`,
-    ...transcript.map((line) => `    ${line}`),
-    '  what lieutenant 2 hears:',
-    ...transcriptOf(first.result, 2).map((line, i) => `    ${line.padEnd(46)} | ${transcriptOf(second.result, 2)[i] ?? ''}`),
-    '  In the second world he must obey the commander; so he does in the first, and there lieutenant 2 decides otherwise.\n',
-  ].join('\n'));
-  return wrong;
+function differenceOf(cell: Cell, words: Words): string[] {
+  const { mode, fault, n, f, verdict, expected } = cell;
+  return isAsExpected(cell) ? [] : [words.cellDiffers(cellName(mode, fault, n, f), verdict, expected.join('/'))];
 }
 
-function surprises(reporter: Reporter, { seed }: WhyArgs): string[] {
-  const wrong: string[] = [];
-  for (const show of [withoutOrder, splitBrain, clockInApply]) {
-    const { title, lines, isShown } = show(seed);
-    if (!isShown) wrong.push(title);
-    reporter.json({ type: 'surprise', title, lines, shown: isShown, seed });
-    reporter.result(`${title}:\n${lines.map((line) => `  ${line}`).join('\n')}\n`);
-  }
-  return wrong;
+function cellName(mode: Arrangement, fault: CellFault, n: number, f: number): string {
+  return `${mode}/${fault}/${n}/${f}`;
 }
 
-/** Redundancy can hurt. */
-function reliability(reporter: Reporter, { seed }: WhyArgs): void {
-  const random = createRandom(seed).fork('reliability');
-  const rows = [0.3, 0.5, 0.7, 0.9, 0.99].map((r) => {
-    const chain = drawChain(random, 3, r, r, CHAIN_RUNS);
-    reporter.json({ type: 'reliability', r, triple: tripleReliability(r), ...chain, runs: CHAIN_RUNS, seed });
-    return [String(r), tripleReliability(r).toFixed(4), chain.simple.toFixed(3), chain.oneVoter.toFixed(3), chain.threeVoters.toFixed(3)];
-  });
-  reporter.result('Three modules and a vote work if two of three do: R = 3r² − 2r³, worse than one module below r = 0.5. Three stages, with voters as good as modules:');
-  reporter.result(textTable(['r', '3r² − 2r³', 'three stages, simple', 'one voter a stage', 'three voters a stage'], rows));
+/** Just the fields that a row has. */
+function rowOf({ mode, fault, n, f, threshold, verdict, runs, seed }: ThresholdRow): ThresholdRow {
+  return { mode, fault, n, f, threshold, verdict, runs, seed };
 }
 
-function describe(verdict: ThresholdRow['verdict']): string {
-  return { M: 'masked', D: 'detected', H: 'hung', W: 'wrong, and believed' }[verdict];
+function heading(title: string, paint: Paint): string {
+  return wrap(title, WIDTH).map((line) => paint('bold', line)).join('\n');
+}
+
+/** Pictures and tables are narrower, and stay as they are. */
+function paragraph(line: string): string {
+  return line.length <= WIDTH ? line : wrap(line, WIDTH).join('\n');
 }

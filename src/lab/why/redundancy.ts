@@ -1,4 +1,7 @@
-import type { Random } from '../../core/random.ts';
+import { createRandom, type Random } from '../../core/random.ts';
+import { textTable } from '../../report/table.ts';
+import type { Words } from './english.ts';
+import type { Exhibit } from './exhibit.ts';
 
 /**
  * Triple modular redundancy, as a number: three modules that work with probability r each and a voter, against one module. Redundancy
@@ -50,4 +53,19 @@ export function drawChain(random: Random, stages: number, module: number, voter:
 
 function isMajority(values: readonly boolean[]): boolean {
   return values.filter(Boolean).length * 2 > values.length;
+}
+
+const SHOWN = [0.3, 0.5, 0.7, 0.9, 0.99];
+const STAGES = 3;
+const RUNS = 20_000;
+
+export function redundancy(seed: number, words: Words): Exhibit {
+  const { title, header, better, worse, same, stages } = words.redundancy;
+  const random = createRandom(seed).fork('reliability');
+  const chains = SHOWN.map((r) => ({ r, triple: tripleReliability(r), ...drawChain(random, STAGES, r, r, RUNS) }));
+  const rows = chains.map(({ r, triple, simple, oneVoter, threeVoters }) => [
+    r, triple.toFixed(4), triple === r ? same : triple > r ? better : worse, simple.toFixed(3), oneVoter.toFixed(3), threeVoters.toFixed(3),
+  ]);
+  const isShown = chains.every(({ r, triple }) => Math.sign(triple - r) === Math.sign(r - 0.5)) && chains.every(({ r, simple, oneVoter, threeVoters }) => r < 0.9 || (threeVoters > simple && threeVoters > oneVoter));
+  return { title, text: `${textTable(header, rows)}${stages}\n`, isShown };
 }

@@ -1,25 +1,30 @@
-import { createRandom, type Random } from '../../core/random.ts';
-import { makeFaulty, type Fault } from '../../group/faulty.ts';
-import { decodeKvResult, type KvResult } from '../../group/kv/kv-result.ts';
-import { encodeKvOperation, type KvOperation } from '../../group/kv/kv-operation.ts';
-import { kvLie, quorumLie } from '../../group/lies.ts';
-import { traitsOf, type Mode } from '../../group/modes.ts';
+import { createRandom } from '../../core/random.ts';
+import { liesOf } from '../../group/assemble.ts';
 import type { OperationOutcome } from '../../group/client.ts';
+import { makeFaulty, parseFault } from '../../group/faulty.ts';
+import type { HistoryEvent, HistoryValue } from '../../group/history.ts';
+import { kvLie, type Lies } from '../../group/lies.ts';
+import { traitsOf, type Mode } from '../../group/modes.ts';
 import { drawGroup, type GroupScenario } from '../../sim/group/draw-group.ts';
 import { simEngine } from '../../sim/group/engines.ts';
+import { KV_WORDS } from '../../sim/group/kv-words.ts';
 import type { Beginning, SimReplica } from '../../sim/group/member-place.ts';
 import { FAIR_WEATHER } from '../../sim/group/message-network.ts';
+import type { Operation } from '../../sim/group/workload.ts';
+import { stepKey, type KeyState } from '../../sim/kv-model.ts';
 import { ReplicaWorld } from '../../sim/replica-world.ts';
+import { modeOf, PERFECT, unfencedMember, type Arrangement } from './arrangements.ts';
+import type { Step } from './steps.ts';
 
-/** What can be wrong with members in the experiments on thresholds. */
-export const THRESHOLD_FAULTS = ['crash', 'wrong replies, colluding', 'wrong replies, independent'] as const;
+/** What is wrong with members in the experiments on thresholds; but for `crash`, in the words of `group up --faulty`. */
+export const THRESHOLD_FAULTS = ['crash', 'wrong-value:colluding', 'wrong-value:independent', 'two-faced'] as const;
 export type ThresholdFault = (typeof THRESHOLD_FAULTS)[number];
 
 /** Masked; detected: an error, and nothing wrong; hung: neither an answer nor an error in time; wrong: a wrong answer was believed. */
 export type CellVerdict = 'M' | 'D' | 'H' | 'W';
 
 export interface ThresholdCase {
-  readonly mode: Mode;
+  readonly arrangement: Arrangement;
   readonly fault: ThresholdFault;
   readonly members: number;
   /** Places of the faulty ones. */
@@ -27,65 +32,89 @@ export interface ThresholdCase {
   readonly seed: number;
 }
 
-export interface ThresholdRun {
-  readonly verdict: CellVerdict;
-  /** What the client did and heard, a line each. */
-  readonly story: readonly string[];
-}
-
-/** Numbered appends, then a read; where there is no order, puts and reads. */
-const APPENDS = 6;
-/** Members crash when so many operations are done. */
+/** Operations of one client, or of each of two. */
+const WRITES = 6;
+/** Members crash when so many rounds are over. */
 const CRASH_AFTER = 3;
-const BEGINNING_MS = 3000;
-const DEADLINE_MS = 4000;
+const BEGINNING_MS = 1500;
+const DEADLINE_MS = 3000;
 const GRACE_MS = 1000;
 
-/** One group, one client, one placement of faults; the operations one after the other, each with an answer, an error, or neither, by its deadline. */
-export function runThreshold(options: ThresholdCase): ThresholdRun {
-  const { mode, fault, members, faulty, seed } = options;
-  const random = createRandom(seed).fork(`${mode} ${members}`);
-  const scenario = calm(mode, members, seed, random);
+/**
+ * One group, one placement of faults; one client that does one operation after the other, each with an answer, an error, or neither, by its
+ * deadline. Where members lie to each other there are two clients at a time, so that there is an order to lie about. `steps`: takes what
+ * happened in the last round.
+ */
+export function runThreshold(options: ThresholdCase, steps: Step[] = []): CellVerdict {
+  const { arrangement, fault, members, faulty, seed } = options;
+  const mode = modeOf(arrangement);
+  const random = createRandom(seed).fork(`${arrangement} ${members}`);
+  const scenario = { ...fairScenario(mode, members, seed), ...(arrangement === PERFECT ? { viewServers: 0 } : {}) };
   const engine = simEngine(scenario);
-  const isLiar = fault !== 'crash';
+  const lies = new Set<object>();
+  let world: ReplicaWorld | undefined;
   const member = (beginning: Beginning): SimReplica => {
-    const replica = engine.member(beginning);
-    return isLiar && faulty.includes(beginning.place) ? makeFaulty(replica, lie(fault), beginning.place, beginning.random, { reply: mode === 'quorum' ? quorumLie(members) : kvLie }) : replica;
+    const replica = arrangement === PERFECT ? unfencedMember({ mode: 'primary-backup', members, isDead: (id) => world?.placeOf(id)?.isUp === false }, beginning) : engine.member(beginning);
+    if (fault === 'crash' || !faulty.includes(beginning.place)) return replica;
+    const parsed = parseFault(fault);
+    return makeFaulty(replica, parsed, beginning.place, beginning.random, noted(liesOf(mode, members, parsed, kvLie), lies));
   };
-  const world = new ReplicaWorld({
-    random: random.fork('world'), members, viewServers: scenario.viewServers, clients: 1, memberFactory: member, clientFactory: engine.client,
+  const rounds = roundsOf(options);
+  world = new ReplicaWorld({
+    random: random.fork('world'), members, viewServers: scenario.viewServers, clients: rounds[0]!.length, memberFactory: member, clientFactory: engine.client,
     ...(engine.viewServer === undefined ? {} : { viewServerFactory: engine.viewServer }),
     weather: FAIR_WEATHER, clockDrift: 0, diskDelayMs: 1, isEager: true, queuesInputs: true,
   });
+  const { simulator } = world;
   const outcomes = new Map<number, OperationOutcome>();
-  const story: string[] = [];
   world.watches.push({
-    ended: (_client, outcome) => outcomes.set(outcome.ticket, outcome),
-    replied: (_client, place, { reply }) => story.push(`  ${place.name}${faulty.includes(place.index) && isLiar ? ' (lies)' : ''} replies ${describeReply(reply.status, reply.body)}`),
+    ended: (client, outcome) => outcomes.set(client, outcome),
+    requested: (client, place, request) => steps.push({ kind: 'request', at: simulator.now, client, member: place.name, request, isLost: !place.isUp }),
+    replied: (client, place, reply) => steps.push({ kind: 'reply', at: simulator.now, client, member: place.name, reply, isLie: lies.has(reply.reply) }),
+    readyLeaves: (place, { messages }) => {
+      if (fault !== 'two-faced' || !faulty.some((i) => place.name === `m${i}`)) return;
+      for (const envelope of messages) steps.push({ kind: 'message', at: simulator.now, member: place.name, envelope, isLie: lies.has(envelope.body) });
+    },
   });
   for (const place of [...world.viewServers, ...world.members]) world.begin(place);
-  const client = world.clients[0]!;
-  client.start();
+  for (const client of world.clients) client.start();
   world.run(BEGINNING_MS);
-  let verdict: CellVerdict = 'M';
-  const plan = operationsOf(mode);
-  for (const [i, { operation, expected }] of plan.entries()) {
-    if (i === CRASH_AFTER && !isLiar) {
-      for (const place of faulty) world.crash(world.members[place]!, false);
-      story.push(`${faulty.map((place) => `m${place}`).join(', ') || 'nobody'} crash${faulty.length === 1 ? 'es' : ''}`);
+  const history: HistoryEvent[] = [];
+  let state: KeyState = null;
+  for (const [number, operations] of rounds.entries()) {
+    steps.length = 0;
+    if (number === CRASH_AFTER && fault === 'crash') {
+      for (const place of faulty) {
+        steps.push({ kind: 'crash', at: world.now, member: `m${place}` });
+        world.crash(world.members[place]!, false);
+      }
     }
-    story.push(`the client asks: ${describeOperation(operation)}`);
     outcomes.clear();
-    const ticket = client.submit(encodeKvOperation(operation));
-    world.run(world.now + DEADLINE_MS + GRACE_MS, () => outcomes.has(ticket));
-    const outcome = outcomes.get(ticket);
-    const own = judge(outcome, expected);
-    story.push(`  ${outcome === undefined ? 'nothing is known by the deadline' : outcome.kind === 'failed' ? `it fails: ${outcome.reason}` : `it believes ${describeReply(outcome.reply.status, outcome.reply.body)}`}${own === 'W' ? `, which is wrong: ${expected}` : ''}`);
-    verdict = worse(verdict, own);
+    const from = world.now;
+    operations.forEach((operation, client) => world.clients[client]!.submit(KV_WORDS.write(operation)));
+    world.run(from + DEADLINE_MS + GRACE_MS, () => outcomes.size === operations.length);
+    let verdict: CellVerdict = 'M';
+    for (const [client, operation] of operations.entries()) {
+      const result = resultOf(operation, outcomes.get(client));
+      history.push(eventOf(client, operation, from, world.now, result));
+      state = stepKey(state, { ...history.at(-1)!, result: null, ok: null }) ?? null;
+      if (typeof result === 'string') verdict = worse(verdict, result);
+    }
+    if (engine.judge(history).wrong.length > 0) verdict = 'W';
+    for (const [client, operation] of operations.entries()) {
+      const right = verdict !== 'W' || operations.length > 1 || operation.op === 'put' ? null : operation.op === 'get' ? state : String(state).length;
+      steps.push({ kind: 'outcome', at: world.now, client: `c${client}`, afterMs: world.now - from, outcome: outcomes.get(client), isWrong: verdict === 'W', right });
+    }
     // After an error nobody knows what is right; and a wrong answer is as bad as it gets.
-    if (own !== 'M') break;
+    if (verdict !== 'M') return verdict;
   }
-  return { verdict, story };
+  return 'M';
+}
+
+function eventOf(process: number, operation: Operation, fromMs: number, toMs: number, result: ReturnType<typeof resultOf>): HistoryEvent {
+  const [invoke, complete] = [fromMs, toMs].map((ms) => Math.round(ms * 1e6)) as [number, number];
+  const event = { process, value: null, old: null, ...operation, invoke };
+  return typeof result === 'string' ? { ...event, result: null, complete: null, ok: null } : { ...event, result: result.value, complete, ok: true };
 }
 
 /** M < D < H < W. */
@@ -94,56 +123,44 @@ export function worse(a: CellVerdict, b: CellVerdict): CellVerdict {
   return order.indexOf(a) >= order.indexOf(b) ? a : b;
 }
 
-function calm(mode: Mode, members: number, seed: number, random: Random): GroupScenario {
+/** What an operation returned; or that it failed, or is still waiting. */
+function resultOf(operation: Operation, outcome: OperationOutcome | undefined): { readonly value: HistoryValue } | 'D' | 'H' {
+  if (outcome === undefined) return 'H';
+  if (outcome.kind === 'failed') return 'D';
+  const value = KV_WORDS.result(operation, outcome.reply);
+  return value === undefined ? 'D' : { value };
+}
+
+/** The same lies, and every one that is told is put in `told`. */
+function noted({ reply, message }: Lies, told: Set<object>): Lies {
   return {
-    ...drawGroup(mode, seed, random.fork('scenario')), members, spares: 0, viewServers: traitsOf(mode).hasViews ? 3 : 0, clients: 1, weather: FAIR_WEATHER,
-    clockDrift: 0, diskDelayMs: 1, electionTimeoutMs: 300, deadlineMs: DEADLINE_MS, snapshotBytes: 1 << 20, keptEntries: 1000, maxSessions: 100,
+    reply: (right, lie) => {
+      const wrong = reply!(right, lie);
+      if (wrong !== right) told.add(wrong);
+      return wrong;
+    },
+    message: (body, role) => {
+      const bodies = message?.(body, role);
+      for (const wrong of bodies ?? []) if (wrong !== body) told.add(wrong);
+      return bodies;
+    },
   };
 }
 
-function lie(fault: ThresholdFault): Fault {
-  return { kind: 'wrong-value', isColluding: fault === 'wrong replies, colluding', probability: 1, delayMs: 0 };
+/** A group that nothing disturbs but what an experiment does to it. */
+export function fairScenario(mode: Mode, members: number, seed: number): GroupScenario {
+  return {
+    ...drawGroup(mode, seed, createRandom(seed).fork(`scenario ${mode} ${members}`)), members, spares: 0, viewServers: traitsOf(mode).hasViews ? 3 : 0,
+    weather: FAIR_WEATHER, clockDrift: 0, diskDelayMs: 1, electionTimeoutMs: 300, deadlineMs: DEADLINE_MS, snapshotBytes: 1 << 20, keptEntries: 1000, maxSessions: 100,
+  };
 }
 
-function operationsOf(mode: Mode): { readonly operation: KvOperation; readonly expected: string }[] {
-  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-  if (!traitsOf(mode).isOrdered) {
-    return Array.from({ length: APPENDS }, (_, i) => i).flatMap((i) => [
-      { operation: { kind: 'put', key: 'x', value: bytes(`v${i}`) } as const, expected: 'done' },
-      { operation: { kind: 'get', key: 'x' } as const, expected: `"v${i}"` },
-    ]);
-  }
-  const appends = Array.from({ length: APPENDS }, (_, i) => ({ operation: { kind: 'append', key: 'x', value: bytes(`v${i};`) } as const, expected: `${3 * (i + 1)} bytes` }));
-  return [...appends, { operation: { kind: 'get', key: 'x' }, expected: `"${Array.from({ length: APPENDS }, (_, i) => `v${i};`).join('')}"` }];
+/** What each client does at the same time, round by round: appends, then a read; where there is no order, puts and reads. */
+function roundsOf({ arrangement, fault }: ThresholdCase): Operation[][] {
+  const clients = fault === 'two-faced' ? ['a', 'b'] : ['v'];
+  const all = (make: (client: string) => Operation): Operation[] => clients.map(make);
+  const get = all(() => ({ op: 'get', key: 'x' }));
+  const writes = Array.from({ length: WRITES }, (_, i) => i);
+  if (!traitsOf(modeOf(arrangement)).isOrdered) return writes.flatMap((i) => [all((client) => ({ op: 'put', key: 'x', value: `${client}${i}` })), get]);
+  return [...writes.map((i) => all((client) => ({ op: 'append', key: 'x', value: `${client}${i};` }))), get];
 }
-
-function judge(outcome: OperationOutcome | undefined, expected: string): CellVerdict {
-  if (outcome === undefined) return 'H';
-  if (outcome.kind === 'failed') return 'D';
-  if (outcome.reply.status !== 'ok') return 'D';
-  return describeReply(outcome.reply.status, outcome.reply.body) === expected ? 'M' : 'W';
-}
-
-function describeReply(status: string, body: Uint8Array): string {
-  const result = status === 'ok' ? decodeKvResult(body) : undefined;
-  return result === undefined ? status : describeResult(result);
-}
-
-function describeResult(result: KvResult): string {
-  switch (result.kind) {
-    case 'value':
-      return JSON.stringify(new TextDecoder().decode(result.value));
-    case 'length':
-      return `${result.bytes} bytes`;
-    case 'truth':
-      return String(result.value);
-    default:
-      return result.kind;
-  }
-}
-
-function describeOperation(operation: KvOperation): string {
-  const value = operation.kind === 'put' || operation.kind === 'append' ? ` ${new TextDecoder().decode(operation.value)}` : '';
-  return `${operation.kind} ${operation.key}${value}`;
-}
-
