@@ -33,9 +33,33 @@ const whyCommand: CommandModule<object, WhyArgs> = {
   },
 };
 
+export interface ModesArgs {
+  members: number;
+  runs: number;
+  seed: number;
+  json: boolean;
+  quiet: boolean;
+}
+
+const modesCommand: CommandModule<object, ModesArgs> = {
+  command: 'modes',
+  describe: 'what each mode costs, tolerates and assumes, and how long it is silent when a member goes: from counters. Exits with 99 if they are not as the formulas say',
+  builder: (yargs: Argv) =>
+    yargs
+      .options({
+        members: { alias: 'n', type: 'string', default: '5', requiresArg: true, describe: 'groups of 3, 5, 7, … up to so many members', coerce: whole('--members', 'number of members', 3, 9) },
+        runs: { type: 'string', default: '9', requiresArg: true, describe: 'fail-overs of each kind', coerce: whole('--runs', 'number of runs', 1, 1000) },
+        seed: { type: 'string', default: '1', requiresArg: true, describe: 'of the first run', coerce: seed('--seed') },
+      }) as unknown as Argv<ModesArgs>,
+  async handler(args) {
+    const { runModes } = await import('./modes-run.ts');
+    runModes(args);
+  },
+};
+
 export const labCommand: CommandModule = {
   command: 'lab',
   describe: 'experiments: what masks which failure, and why',
-  builder: (yargs: Argv) => yargs.command(whyCommand as CommandModule).demandCommand(1, 'name an experiment: why'),
+  builder: (yargs: Argv) => yargs.command(whyCommand as CommandModule).command(modesCommand as CommandModule).demandCommand(1, 'name an experiment: why, modes'),
   handler: () => {},
 };

@@ -63,9 +63,8 @@ export class RequestLedger {
     this.#recent.delete(oldest!);
   }
 
-  /** A view has ended, and with it what was under way: clients ask again. */
-  clear(): void {
-    this.#watched.clear();
+  /** A view has ended, and with it what this member had begun. What another was to order is overdue in the next. */
+  viewEnded(): void {
     this.#underWay.clear();
   }
 }

@@ -349,7 +349,7 @@ export class ViewReplica implements Replica {
   #viewChanged(now: Millis): void {
     for (const { request } of this.#reads) this.#core.refuse(request, 'unavailable', 'a view is beginning');
     this.#reads = [];
-    this.#requests.clear();
+    this.#requests.viewEnded();
     this.#flush.begin(now);
   }
 

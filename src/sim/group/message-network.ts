@@ -4,8 +4,10 @@ import type { Simulator } from '../simulator.ts';
 
 /** What happens to messages on every path. Probabilities in [0, 1]. */
 export interface Weather {
-  /** Least time of a message on the slowest path; each path has its own share of it. */
+  /** Least time of a message on the slowest path; each path has its own share of it, unless `isEven`. */
   readonly delayMs: Millis;
+  /** All paths are as long as the slowest: a time is a number of messages, one after the other. */
+  readonly isEven?: boolean;
   /** Mean of what comes on top, drawn for each message. */
   readonly jitterMs: Millis;
   readonly loss: number;
@@ -135,8 +137,8 @@ export class MessageNetwork {
   }
 
   #delayMs({ random, share }: Path): Millis {
-    const { delayMs, jitterMs } = this.weather;
-    return share * delayMs + random.exponential(jitterMs);
+    const { delayMs, isEven, jitterMs } = this.weather;
+    return (isEven === true ? delayMs : share * delayMs) + random.exponential(jitterMs);
   }
 
   #schedule(path: Path, deliver: () => void): void {
