@@ -3,7 +3,6 @@ import { createRandom, type Random } from '../core/random.ts';
 import type { Sink } from '../core/trace.ts';
 import type { Mode } from '../group/modes.ts';
 import { traitsOf } from '../group/modes.ts';
-import { checkAppends } from './group/append-watch.ts';
 import { drawGroup, formatGroupScenario, type GroupScenario } from './group/draw-group.ts';
 import { simEngine, type SimEngine } from './group/engines.ts';
 import { CoverageWatch } from './group/coverage-watch.ts';
@@ -16,6 +15,7 @@ import { ProtocolWatch } from './group/protocol-watch.ts';
 import { ReachWatch } from './group/reach-watch.ts';
 import { LEGEND } from './group/transition-log.ts';
 import { Workload, type Event } from './group/workload.ts';
+import { checkHistory } from './history-checks.ts';
 import type { ReplicaWorld } from './replica-world.ts';
 import type { Violation } from './verdict.ts';
 
@@ -145,7 +145,7 @@ function describeMembers(world: ReplicaWorld): string {
 
 function judgeHistory(world: ReplicaWorld, workload: Workload, engine: SimEngine, coverage: GroupCoverage): void {
   const report = (checker: string, message: string): void => world.verdicts.report(checker, world.now, 'clients', message);
-  for (const message of checkAppends(workload.history, (key) => workload.isAppendOnly(key))) report('exactly once', message);
+  for (const message of checkHistory(workload.history)) report('exactly once', message);
   const { judged, wrong } = engine.judge(workload.history);
   coverage.add('history judged', judged);
   for (const message of wrong) report('linearizability', message);

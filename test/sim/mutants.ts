@@ -1,9 +1,8 @@
-/** One deliberate bug: the text `find`, which stands exactly once in `file`, becomes `replace`. */
-export interface Mutant {
+import type { Patch } from './mutant-copies.ts';
+
+/** One deliberate bug of the transport. */
+export interface Mutant extends Patch {
   readonly name: string;
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
 }
 
 /** What the generic seed suite has to find, without a test made for any of them. */

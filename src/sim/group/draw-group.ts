@@ -7,6 +7,7 @@ import { FAIR_WEATHER, type Weather } from './message-network.ts';
 /** What a nemesis can do. */
 export const FAULT_KINDS = [
   'kill', 'power', 'pause', 'partition', 'one-way', 'partial', 'reset', 'slow disk', 'disk failure', 'lost disk', 'damage', 'membership', 'all down', 'storm', 'ambush',
+  'trance',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 

@@ -25,6 +25,7 @@ export const GROUP_COVERAGE = {
   'connection reset': 'connections that died between living members',
   'false suspicion': 'living members given up by their leader or view',
   'ambush': 'members struck at a moment of the protocol',
+  'trance': 'members that slept while they were cut off from the others, but not from clients',
   'slow disk': 'disks slowed down',
   'disk failure': 'members whose disk failed under them',
   'lost message': 'messages lost',

@@ -131,6 +131,17 @@ export class Nemesis {
         this.#world.pause(place);
         // Long enough, as a rule, for the others to go on without it.
         return this.#burden([place], () => this.#world.resume(place), this.#random.chance(0.7) ? 3 * this.#scenario.electionTimeoutMs : undefined);
+      case 'trance': {
+        // Cut off from the others, though not from all clients, it sleeps for longer than these wait, and is asked before it knows.
+        if (place.state !== 'running') return;
+        this.#coverage.add('trance');
+        const { places, clients } = this.#world;
+        const inside = [place, ...clients.filter(() => this.#random.chance(0.5))].map(({ name }) => name);
+        this.#world.pause(place);
+        this.#burden([place], () => this.#world.resume(place), this.#scenario.deadlineMs);
+        const outside = [...places, ...clients].map(({ name }) => name).filter((name) => !inside.includes(name));
+        return this.#block(`in a trance, and cut off: ${inside.join(' ')}`, across(inside, outside), [place], 2 * this.#scenario.deadlineMs);
+      }
       case 'one-way': {
         this.#coverage.add('one-way partition');
         const isDeaf = this.#random.chance(0.5);
@@ -239,9 +250,8 @@ export class Nemesis {
     const inside = new Set(minority.map(({ name }) => name));
     // Some clients are left with them.
     for (const { name } of clients) if (this.#random.chance(0.5)) inside.add(name);
-    const names = [...this.#world.places, ...clients].map(({ name }) => name);
-    const pairs = names.flatMap((a) => names.filter((b) => inside.has(a) !== inside.has(b)).map((b): [string, string] => [a, b]));
-    this.#block(`a partition: ${[...inside].join(' ')} on the one side`, pairs, minority);
+    const outside = [...this.#world.places, ...clients].map(({ name }) => name).filter((name) => !inside.has(name));
+    this.#block(`a partition: ${[...inside].join(' ')} on the one side`, across([...inside], outside), minority);
   }
 
   #partial(): void {
@@ -279,14 +289,14 @@ export class Nemesis {
     });
   }
 
-  #block(text: string, pairs: readonly (readonly [string, string])[], places: readonly MemberPlace[]): void {
+  #block(text: string, pairs: readonly (readonly [string, string])[], places: readonly MemberPlace[], meanMs?: Millis): void {
     const { network } = this.#world;
     this.#world.say('*', text);
     for (const [from, to] of pairs) network.block(from, to);
     this.#burden(places, () => {
       this.#world.say('*', `no more: ${text}`);
       for (const [from, to] of pairs) network.unblock(from, to);
-    });
+    }, meanMs);
   }
 
   /** Out of reach for good. */
@@ -339,6 +349,11 @@ export class Nemesis {
   #repairMs(): Millis {
     return this.#isBrief ? BLOW_MS : this.#scenario.repairMs;
   }
+}
+
+/** Both ways. */
+function across(inside: readonly string[], outside: readonly string[]): [string, string][] {
+  return inside.flatMap((a) => outside.flatMap((b): [string, string][] => [[a, b], [b, a]]));
 }
 
 function shuffled<T>(items: readonly T[], random: Random): T[] {

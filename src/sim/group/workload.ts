@@ -110,11 +110,6 @@ export class Workload {
     });
   }
 
-  /** Keys to which nothing was done but appending. */
-  isAppendOnly(key: string): boolean {
-    return this.#all.get(key) === 'append';
-  }
-
   #newKey(i: number): KeyState {
     const isAppendOnly = i === 0 && this.#options.kinds.includes('append');
     const name = `${isAppendOnly ? 'log' : 'key'} ${this.#generation++}`;
@@ -146,7 +141,7 @@ export class Workload {
     state.operations++;
     const key = state.name;
     if (isReader) return { op: 'get', key };
-    if (this.isAppendOnly(key)) return this.#random.chance(0.3) ? { op: 'get', key } : { op: 'append', key, value: `${this.#value()};` };
+    if (this.#all.get(key) === 'append') return this.#random.chance(0.3) ? { op: 'get', key } : { op: 'append', key, value: `${this.#value()};` };
     const op = kinds[this.#random.below(kinds.length)]!;
     switch (op) {
       case 'get':

@@ -1,11 +1,5 @@
 import type { Mode } from '../../../src/group/modes.ts';
-
-/** The text `find`, which stands exactly once in `file`, becomes `replace`. */
-export interface Patch {
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-}
+import type { Patch } from '../mutant-copies.ts';
 
 /** One deliberate bug of a replicated group. */
 export interface GroupMutant {
@@ -16,11 +10,20 @@ export interface GroupMutant {
   readonly isFurther?: true;
 }
 
+/** A leader takes itself for one as long as it has not heard otherwise. */
+const WITHOUT_ROUND: Patch = { file: 'group/raft/reads.ts', find: 'this.#isAcknowledged(this.#pending[sure]!.round)) sure++;', replace: 'this.#pending[sure]!.round > 0) sure++;' };
+
 const RAFT: readonly GroupMutant[] = [
   {
     name: 'reads without ReadIndex',
     mode: 'raft',
     patches: [{ file: 'group/raft/raft-replica.ts', find: 'if (isRead && request.isStale)', replace: 'if (isRead)' }],
+  },
+  {
+    name: 'reads without the round of ReadIndex',
+    isFurther: true,
+    mode: 'raft',
+    patches: [WITHOUT_ROUND],
   },
   {
     name: 'no fsync of the log',
@@ -171,3 +174,33 @@ const VIEWS: readonly GroupMutant[] = [
 
 /** What the seeds have to find, without a test made for any of them. */
 export const GROUP_MUTANTS: readonly GroupMutant[] = [...RAFT, ...QUORUM, ...VIEWS];
+
+/** One deliberate bug that seeds hardly show, and the test that does. */
+export interface HiddenMutant {
+  readonly name: string;
+  readonly patches: readonly Patch[];
+  /** Below test/. */
+  readonly file: string;
+  readonly test: string;
+}
+
+export const HIDDEN_MUTANTS: readonly HiddenMutant[] = [
+  {
+    name: 'raft: reads without the round of ReadIndex',
+    patches: [WITHOUT_ROUND],
+    file: 'group/conformance/ordered-modes.test.ts',
+    test: 'a member that sleeps while it is cut off, and is asked before it knows that it has slept, never reads the past',
+  },
+  {
+    name: 'raft: a vote is forgotten over a restart',
+    patches: [{ file: 'group/raft/raft-core.ts', find: 'this.#votedFor = reader.text(0xffff);', replace: 'this.#votedFor = reader.text(0xffff).slice(0, 0);' }],
+    file: 'group/raft/election.test.ts',
+    test: 'a member votes once in a term, also when it crashed in between',
+  },
+  {
+    name: 'views: one in which nobody stays',
+    patches: [{ file: 'group/view/view-machine.ts', find: 'return this.#view.number === 0 || members.some(({ id }) => isIn(this.#view, id));', replace: 'return true;' }],
+    file: 'group/view/view-machine.test.ts',
+    test: 'somebody has to stay',
+  },
+];

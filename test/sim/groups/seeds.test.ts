@@ -1,9 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { textTable } from '../../../src/report/table.ts';
-import { traitsOf, type Mode } from '../../../src/group/modes.ts';
+import { MODES, traitsOf, type Mode } from '../../../src/group/modes.ts';
 import { GroupCoverage, GROUP_COVERAGE, GROUP_COVERAGE_NAMES, type GroupCoverageName } from '../../../src/sim/group/group-coverage.ts';
 import { describeGroupFailure, runGroupSeed } from '../../../src/sim/group-run.ts';
-import { GROUP_MODES } from './group-modes.ts';
 
 const SEEDS = 100;
 const SEEDS_PER_TEST = 25;
@@ -21,7 +20,7 @@ function impossible(mode: Mode): ReadonlySet<GroupCoverageName> {
   return new Set(names);
 }
 
-describe.each(GROUP_MODES)('groups of mode %s in random worlds, all checkers on', (mode) => {
+describe.each(MODES)('groups of mode %s in random worlds, all checkers on', (mode) => {
   const coverage = new GroupCoverage();
   const hashes = new Set<string>();
   let ran = 0;
