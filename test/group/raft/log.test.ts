@@ -6,7 +6,8 @@ import { encodeRaftMessage } from '../../../src/group/raft/raft-message.ts';
 import { encodeCommand } from '../../../src/group/log-command.ts';
 import { Service } from '../../../src/group/service.ts';
 import { ListMachine } from '../list-machine.ts';
-import { Cluster, peer } from './cluster.ts';
+import { peer } from '../replica-cluster.ts';
+import { Cluster } from './cluster.ts';
 import { checkTrace } from './invariants.ts';
 
 const NO_OP = encodeCommand({ kind: 'no-op' });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { Cluster, peer } from './cluster.ts';
+import { peer } from '../replica-cluster.ts';
+import { Cluster } from './cluster.ts';
 import { checkTrace } from './invariants.ts';
 
 function fill(cluster: Cluster, client: string, from: number, to: number): void {

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { openStorage } from '../../../src/group/disk-storage.ts';
 import { decodeViewMessage, type ViewMessage } from '../../../src/group/view/view-message.ts';
 import type { ViewMode } from '../../../src/group/view/view-replica.ts';
-import { Cluster, type Flight } from './cluster.ts';
+import type { Flight } from '../replica-cluster.ts';
+import { Cluster } from './cluster.ts';
 
 const MODES: readonly ViewMode[] = ['primary-backup', 'sequencer', 'active'];
 

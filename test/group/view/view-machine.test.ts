@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SnapshotError } from '../../../src/group/state-machine.ts';
 import { decodeViewReply, encodeGetView, encodeProposeView, ViewMachine } from '../../../src/group/view/view-machine.ts';
 import { MAX_VIEW_MEMBERS, nextView, NO_VIEW, type View } from '../../../src/group/view/view.ts';
-import { peer } from './cluster.ts';
+import { peer } from '../replica-cluster.ts';
 
 function view(number: number, ...members: number[]): View {
   return { number, members: members.map((i) => ({ ...peer(i), since: 0 })) };
