@@ -122,7 +122,7 @@ function heading(title: string, paint: Paint): string {
   return wrap(title, WIDTH).map((line) => paint('bold', line)).join('\n');
 }
 
-/** Pictures and tables are narrower, and stay as they are. */
+/** Sentences are broken; pictures and tables, which have wide gaps, are as wide as they are. */
 function paragraph(line: string): string {
-  return line.length <= WIDTH ? line : wrap(line, WIDTH).join('\n');
+  return line.includes('  ') ? line : wrap(line, WIDTH).join('\n');
 }

@@ -13,7 +13,7 @@ const CRASHES = 50;
 /** Of a life before it ends, so that the detector has got used to it. */
 const SETTLED_MS = 5000;
 const TIMEOUTS_MS = [100, 150, 200, 300, 500, 1000, 2000] as const;
-const BAR_WIDTH = 24;
+const BAR_WIDTH = 18;
 
 export interface DetectionPoint {
   /** Undefined: what the detector learns from the heartbeats. */

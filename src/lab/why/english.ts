@@ -65,7 +65,7 @@ export const english = {
   detection: {
     title: 'There is no timeout without one or the other: detection takes long, or the living are suspected',
     legend: (heartbeatMs: number, delayMs: number, loss: number) => `Heartbeats every ${heartbeatMs} ms, delayed by ${delayMs} ms on the average (exponentially), ${loss * 100} % lost.`,
-    header: ['timeout', 'crash detected after', '', 'false suspicions an hour', '(bars: logarithm)'] satisfies [string, string, string, string, string],
+    header: ['timeout', 'crash detected after', '', 'false suspicions an hour', '(logarithm)'] satisfies [string, string, string, string, string],
     adaptive: 'adaptive',
     perfect: 'perfect',
   },

@@ -2,7 +2,7 @@ import type { Words } from './english.ts';
 
 /** O que `lab why` diz, com os termos das notas: mascaramento, redundância, falha silenciosa, cópia primária, líder. */
 export const portuguese: Words = {
-  verdicts: 'M mascarada · D detectada: um erro, nada errado aceito · H pendurada: nem resposta nem erro · W errada, e aceita',
+  verdicts: 'M mascarada · D detectada: um erro, nada errado aceito · H travada: nem resposta nem erro · W errada, e aceita',
   tablesTitle: 'Quantos membros com falha são mascarados?',
   tablesLegend: 'Cada célula é o pior caso de todas as posições de f membros com falha entre n, por execuções; da esquerda, f = 0, 1, 2, … A teoria diz: mascarada até a barra.',
   faults: {
@@ -22,7 +22,7 @@ export const portuguese: Words = {
   storyLegend: 'O tempo desce, em ms desde o início da operação; ! não pode acontecer; membros: | honesto, : mentiroso, # parado. Repetições são omitidas.',
   placement: (members) => `com falha: ${members}`,
   nobody: 'nenhum',
-  verdictOf: { M: 'mascarada', D: 'detectada', H: 'pendurada', W: 'errada, e aceita' },
+  verdictOf: { M: 'mascarada', D: 'detectada', H: 'travada', W: 'errada, e aceita' },
 
   operation: (op, key, value) => `${op} ${key}${value === undefined ? '' : ` ${value}`}`,
   readTag: (key) => `ler ${key}`,
@@ -39,7 +39,7 @@ export const portuguese: Words = {
   noOperation: 'nenhuma operação',
   place: (index, what) => `o lugar ${index} é ${what}`,
   finalStamp: (member, number, clock) => `carimbo final da mensagem ${number} de ${member}: ${clock}`,
-  crashes: 'para',
+  crashes: 'parou',
   accepts: (answer) => `aceita ${answer}`,
   acceptsWrong: (answer, right) => `aceita ${answer}; o certo é ${right}`,
   contradiction: 'nenhuma ordem de tudo o que foi feito dá essas respostas',
@@ -58,15 +58,15 @@ export const portuguese: Words = {
     worlds: ['m1 parou', 'm1 está isolado, com o cliente c1'],
     cut: 'fica isolado',
     suspects: (other) => `não ouve nada de ${other}: segue sozinho`,
-    both: 'À direita os dois lados respondem, e x é duas coisas: cérebro dividido.',
+    both: 'À direita os dois lados respondem, e x é duas coisas: cérebro dividido (split brain).',
     header: ['detector', 'm1 para', 'a rede é cortada'],
     detectors: { timeout: 'timeouts', perfect: 'perfeito' },
-    conclusion: 'Um detector perfeito segue quando m1 parou e espera quando não. Nenhuma rede real tem um: uma cerca, mantida por uma maioria de fora, toma o lugar dele.',
+    conclusion: 'Um detector perfeito segue quando m1 parou e espera quando não. Nenhuma rede real tem um: uma cerca (fence), mantida por uma maioria de fora, toma o lugar dele.',
   },
   detection: {
     title: 'Não há timeout sem um ou outro: a detecção demora, ou suspeita-se dos vivos',
     legend: (heartbeatMs, delayMs, loss) => `Batimentos a cada ${heartbeatMs} ms, atrasados em média ${delayMs} ms (exponencial), ${loss * 100} % perdidos.`,
-    header: ['timeout', 'parada detectada após', '', 'suspeitas falsas por hora', '(barras: logaritmo)'],
+    header: ['timeout', 'parada detectada após', '', 'suspeitas falsas por hora', '(logaritmo)'],
     adaptive: 'adaptável',
     perfect: 'perfeito',
   },
@@ -119,10 +119,10 @@ export const portuguese: Words = {
   },
   redundancy: {
     title: 'Redundância pode prejudicar: dois de três funcionam com R = 3r² − 2r³, que é menos que r abaixo de r = 0.5',
-    header: ['r', '3r² − 2r³', 'contra r', 'três estágios, simples', 'um votante por estágio', 'três votantes por estágio'],
+    header: ['r', '3r² − 2r³', 'contra r', 'simples, 3 estágios', '1 votador por estágio', '3 votadores por estágio'],
     better: 'melhor',
     worse: 'pior',
     same: 'igual',
-    stages: 'À direita: uma cadeia de três estágios com votantes tão bons quanto os módulos. Um votante por estágio é um ponto de falha único; com três, um votante ruim perde no estágio seguinte.',
+    stages: 'À direita: uma cadeia de três estágios com votadores tão bons quanto os módulos. Um votador por estágio é um ponto de falha único; com três, um votador ruim perde no estágio seguinte.',
   },
 };
