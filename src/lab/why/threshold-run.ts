@@ -43,7 +43,7 @@ const GRACE_MS = 1000;
 /**
  * One group, one placement of faults; one client that does one operation after the other, each with an answer, an error, or neither, by its
  * deadline. Where members lie to each other there are two clients at a time, so that there is an order to lie about. `steps`: takes what
- * happened in the last round.
+ * happened in the last round, and the lies among members in the one before.
  */
 export function runThreshold(options: ThresholdCase, steps: Step[] = []): CellVerdict {
   const { arrangement, fault, members, faulty, seed } = options;
@@ -81,8 +81,12 @@ export function runThreshold(options: ThresholdCase, steps: Step[] = []): CellVe
   world.run(BEGINNING_MS);
   const history: HistoryEvent[] = [];
   let state: KeyState = null;
+  let roundAt = 0;
   for (const [number, operations] of rounds.entries()) {
-    steps.length = 0;
+    // What was told to members in the round before may come out in this one.
+    const lately = steps.filter((step) => step.kind === 'message' && step.isLie && step.at >= roundAt);
+    steps.splice(0, steps.length, ...lately);
+    roundAt = world.now;
     if (number === CRASH_AFTER && fault === 'crash') {
       for (const place of faulty) {
         steps.push({ kind: 'crash', at: world.now, member: `m${place}` });
