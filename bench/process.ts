@@ -43,9 +43,9 @@ export function listeningPort(child: ChildProcess, onLine: (line: string) => voi
 }
 
 /** Resident bytes of a process now; 0 when it is gone (Linux only). */
-export function residentBytes(child: ChildProcess): number {
+export function residentBytes({ pid }: { readonly pid?: number | undefined }): number {
   try {
-    const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${child.pid}/status`, 'latin1'));
+    const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
     return match === null ? 0 : Number(match[1]) * 1024;
   } catch {
     return 0;
