@@ -33,6 +33,7 @@ const SIZE = 3;
 const MAX_RATIO = 3;
 /** Clients that fill the store: as many as make one fsync worth while. */
 const FILLERS = 64;
+const FILL_TIMEOUT_MS = 60_000;
 const MEMORY_POLL_MS = 100;
 const SETTLE_MS = 3000;
 const CATCH_UP_MS = 60_000;
@@ -40,7 +41,7 @@ const CATCH_UP_MS = 60_000;
 async function fill(group: BenchGroup, keys: number, valueBytes: number): Promise<void> {
   let next = 0;
   const one = async (): Promise<void> => {
-    const client = await KvClient.open(clientOptions(group));
+    const client = await KvClient.open({ ...clientOptions(group), operationTimeoutMs: FILL_TIMEOUT_MS });
     for (let key = next++; key < keys; key = next++) await client.execute({ kind: 'put', key: `fill.${key}`, value: new Uint8Array(valueBytes).fill(key % 251) });
     client.close();
   };

@@ -1,7 +1,12 @@
 import type { SnapshotMark } from './storage.ts';
 
-/** Chunks on the way without an answer. At 64 KiB each, as much as a link holds. */
+/** Chunks on the way without an answer, if they are small. */
 const WINDOW_CHUNKS = 16;
+/**
+ * The window is full, too, when it holds as much as this. All that may leave at once leaves in one turn of the sender's, and clients have to wait
+ * for it; a link of 20 ms still carries 100 Mbit/s.
+ */
+const WINDOW_BYTES = 256 * 1024;
 /** Of one snapshot; more is not a snapshot of ours. */
 const MAX_CHUNKS = 1 << 20;
 /** Chunks that are kept though one before them is missing. */
@@ -75,8 +80,12 @@ export class SnapshotSending {
     this.#chunks.return?.();
   }
 
+  #isFull(): boolean {
+    return this.#window.length >= WINDOW_CHUNKS || this.#window.reduce((sum, { bytes }) => sum + bytes.length, 0) >= WINDOW_BYTES;
+  }
+
   #fill(): void {
-    while (this.#window.length < WINDOW_CHUNKS && !this.#isAtEnd) {
+    while (!this.#isFull() && !this.#isAtEnd) {
       const bytes = this.#upcoming.value as Uint8Array;
       this.#upcoming = this.#chunks.next();
       this.#isAtEnd = this.#upcoming.done === true;

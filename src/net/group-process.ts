@@ -49,7 +49,8 @@ export class GroupProcess {
         }
         const question = this.#questions.get(line['answers'] as number);
         if (question !== undefined) question(line);
-        else options.onLine(line);
+        // An answer that comes too late is nothing to tell.
+        else if (line['answers'] === undefined) options.onLine(line);
       });
       this.#child.on('exit', (exited) => {
         this.hasExited = true;

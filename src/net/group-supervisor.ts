@@ -78,7 +78,7 @@ export class GroupRequestError extends Error {
 const ADMIN_INTERVAL_MS = 200;
 const ADMIN_TIMEOUT_MS = 60_000;
 /** For a new member to get all that the others have. */
-const CATCH_UP_TIMEOUT_MS = 120_000;
+const CATCH_UP_TIMEOUT_MS = 240_000;
 const STOP_TIMEOUT_MS = 3000;
 
 function newMember(record: Identity): Member {
