@@ -68,7 +68,10 @@ async function run(group: BenchGroup, faultKinds: readonly FaultKind[], expect: 
   const history = parseHistory(readFileSync(historyFile, 'utf8'));
   const lastReads = await readBack(group, history, () => (Date.now() - startMs) * 1e6);
   const processes = await group.processes();
-  const isAsExpected = judge({ mode: group.mode, expect, history, lastReads, faults, startMs, keys: KEYS, rotateAfter: ROTATE_AFTER, answers: Number(values.answers), isOneAtATime, complaints: complaintsOf(processes) });
+  const isAsExpected = judge({
+    mode: group.mode, size: group.size, expect, history, lastReads, faults, startMs, keys: KEYS, rotateAfter: ROTATE_AFTER, answers: Number(values.answers), isOneAtATime,
+    members: processes.filter(({ kind }) => kind === 'member').map(({ id }) => id), complaints: complaintsOf(processes),
+  });
   console.log(`at the end: ${String((await group.ask('GET', '/status'))['spares'])}`);
   return isAsExpected;
 }

@@ -1,10 +1,10 @@
 import type { Random } from '../../src/core/random.ts';
 import { leaderOf, sleep, type BenchGroup } from '../group.ts';
 
-export const FAULT_KINDS = ['kill', 'crash', 'pause', 'partition', 'one-way', 'deaf', 'mute', 'balancer'] as const;
+export const FAULT_KINDS = ['kill', 'crash', 'pause', 'freeze', 'partition', 'one-way', 'deaf', 'mute', 'balancer'] as const;
 /**
- * kill: SIGKILL, and a restart. crash: SIGKILL for good. pause: SIGSTOP. partition, one-way (either way), deaf (hears nobody), mute: links cut.
- * balancer: SIGKILL of a balancer, and a restart.
+ * kill: SIGKILL, and a restart. crash: SIGKILL for good. pause: SIGSTOP, and SIGCONT. freeze: SIGSTOP for good. partition, one-way (either way),
+ * deaf (hears nobody), mute: links cut. balancer: SIGKILL of a balancer, and a restart.
  */
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -39,6 +39,11 @@ const REPAIR_MS = 10_000;
 const ELECTION_MS = 3000;
 const POLL_MS = 50;
 
+/** Whoever has failed so does not come back: a group with --replace-after has to do without. */
+export function isForGood(kind: FaultKind): boolean {
+  return kind === 'crash' || kind === 'freeze';
+}
+
 /** One fault after the other, the first after one interval; at least half of them on the leader. */
 export async function strikeAll(options: NemesisOptions): Promise<Fault[]> {
   const { group, kinds, everyMs, forMs } = options;
@@ -69,19 +74,11 @@ async function strike(options: NemesisOptions, kind: FaultKind, number: number, 
   const direction = !isOneWay ? 'both' : kind === 'deaf' || (kind === 'one-way' && random.chance(0.5)) ? 'in' : 'out';
   const epochMs = Date.now();
   const on = { members: [victim] };
-  if (kind === 'pause') {
-    await group.ask('POST', '/pause', on);
-    await sleep(faultMs);
-    await group.ask('POST', '/resume', on);
-  } else if (kind === 'partition' || isOneWay) {
-    await group.ask('POST', '/partition', { ...on, direction, withClients: cutsClients });
-    await sleep(faultMs);
-    await group.ask('POST', '/heal', {});
-  } else {
-    await group.ask('POST', '/kill', on);
-    await sleep(faultMs);
-    if (kind !== 'crash') await group.ask('POST', '/restart', on);
-  }
+  if (kind === 'partition' || isOneWay) await group.ask('POST', '/partition', { ...on, direction, withClients: cutsClients });
+  else await group.ask('POST', kind === 'pause' || kind === 'freeze' ? '/pause' : '/kill', on);
+  await sleep(faultMs);
+  if (kind === 'partition' || isOneWay) await group.ask('POST', '/heal', {});
+  else if (!isForGood(kind)) await group.ask('POST', kind === 'pause' ? '/resume' : '/restart', on);
   const name = isOneWay ? (direction === 'in' ? 'deaf' : 'mute') : kind;
   const termAfter = leaderOf(await group.members())?.status?.term;
   return { kind: name, victim, isLeader: hitsLeader, epochMs, termBefore: leader?.status?.term, termAfter, wasWhole };

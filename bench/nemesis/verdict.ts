@@ -5,7 +5,7 @@ import { survivalChecks, workloadChecks, type Check } from '../../src/lab/load/l
 import { inFlightAt, summarizeLoad, unavailableAfter } from '../../src/lab/load/load-report.ts';
 import { textTable } from '../../src/report/table.ts';
 import { checkLinearizability } from '../../src/sim/linearizability.ts';
-import type { Fault } from './faults.ts';
+import { isForGood, type Fault } from './faults.ts';
 
 /** After a fault, some client must succeed within this. */
 const RECOVERY_MS = 10_000;
@@ -17,6 +17,8 @@ export type Expectation = (typeof EXPECTATIONS)[number];
 
 export interface Run {
   readonly mode: Mode;
+  /** Of the group at its beginning. */
+  readonly size: number;
   readonly expect: Expectation;
   /** What the clients of the load saw. */
   readonly history: readonly HistoryEvent[];
@@ -31,6 +33,8 @@ export interface Run {
   readonly answers: number;
   /** Each fault had to find a group that had recovered from the one before. */
   readonly isOneAtATime: boolean;
+  /** At the end. */
+  readonly members: readonly string[];
   /** What members and balancers say is wrong, at the end. */
   readonly complaints: readonly string[];
 }
@@ -64,6 +68,7 @@ export function judge(run: Run): boolean {
       // Where nobody leads there is none to hit.
       ...(mode === 'quorum' ? [] : [{ name: 'faults on the leader of the moment: at least half', found: `${leaderFaults} of ${struck.length}`, isMet: leaderFaults * 2 >= struck.length }]),
     ]),
+    ...replacements(run),
     ...(expect === 'unnoticed' ? [
       { name: 'noticed by members and balancers: nothing', found: complaints.join('; ') || 'nothing', isMet: complaints.length === 0 },
       { name: 'noticed by clients: nothing', found: `${summary.notExecuted + summary.unknown} errors`, isMet: summary.notExecuted + summary.unknown === 0 },
@@ -71,6 +76,15 @@ export function judge(run: Run): boolean {
   ];
   console.log(textTable(['what must be shown', 'found', ''], checks.map(({ name, found, isMet }) => [name, found, isMet ? 'yes' : 'NO'])));
   return checks.every(({ isMet }) => isMet);
+}
+
+/** New members have new numbers, counted on from the first members. */
+function replacements({ faults, members, size }: Run): Check[] {
+  const victims = faults.filter(({ kind }) => isForGood(kind)).map(({ victim }) => victim);
+  if (victims.length === 0) return [];
+  const started = Math.max(...members.map((id) => Number(id.slice(1)))) - size;
+  const isMet = members.length === size && started === victims.length && !members.some((id) => victims.includes(id));
+  return [{ name: 'members that failed for good, replaced once each', found: `${started} new for ${victims.length}; members: ${members.join(' ')}`, isMet }];
 }
 
 function verdictOf({ history, lastReads, expect }: Run): Check {

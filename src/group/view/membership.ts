@@ -39,6 +39,8 @@ export class Membership {
   readonly #isReturning: boolean;
   /** The view that was on disk at the start has been left behind, or there was none. */
   #hasSettledIn = false;
+  /** They have said that they do not hear this member. */
+  readonly #deaf = new Set<ReplicaId>();
   /** Something is not as it should be since. */
   #troubleSinceMs: Millis | undefined;
   #nextAskMs: Millis = -Infinity;
@@ -72,8 +74,8 @@ export class Membership {
   /** Whether a message belongs to the view that this member works in. Of a newer one it learns that there is one. */
   meetView(from: ReplicaId, message: ViewMessage, now: Millis): boolean {
     const core = this.#core;
-    const { detector, fence } = this.#options;
-    detector.heard(from, now);
+    const { fence } = this.#options;
+    this.#heard(from, message, now);
     // What it said before it was started again must not be mixed with what it says now.
     if (!this.#hasSettledIn) return false;
     if (message.view === core.view.number) {
@@ -88,8 +90,14 @@ export class Membership {
     }
     core.counters.outdated++;
     // So that whoever works on in a view that has passed hears of it.
-    if (message.kind !== 'alive' || fence === 'none') core.send(from, { kind: 'alive', view: core.view.number, lastIndex: core.log.lastIndex, stableIndex: core.stableIndex, isRunning: core.isRunning });
+    if (message.kind !== 'alive' || fence === 'none') core.send(from, this.alive());
     return false;
+  }
+
+  /** What everybody is told again and again. */
+  alive(): ViewMessage {
+    const { view, log, stableIndex, isRunning } = this.#core;
+    return { kind: 'alive', view: view.number, lastIndex: log.lastIndex, stableIndex, isRunning, suspected: this.#silent() };
   }
 
   /** Somebody outside wants to come in. */
@@ -169,8 +177,23 @@ export class Membership {
   }
 
   #suspects(): ReplicaId[] {
+    const silent = this.#silent();
+    return this.#core.others.map(({ id }) => id).filter((id) => silent.includes(id) || this.#released.has(id));
+  }
+
+  #silent(): ReplicaId[] {
     const { detector } = this.#options;
-    return this.#core.others.map(({ id }) => id).filter((id) => detector.suspects(id) || this.#released.has(id));
+    return this.#core.others.map(({ id }) => id).filter((id) => detector.suspects(id));
+  }
+
+  /** Only who hears us can acknowledge anything: signs of life of those who do not, and say so, count as silence. */
+  #heard(from: ReplicaId, message: ViewMessage, now: Millis): void {
+    const { detector, self } = this.#options;
+    if (message.kind === 'alive') {
+      if (message.suspected.includes(self.id)) this.#deaf.add(from);
+      else this.#deaf.delete(from);
+    }
+    if (!this.#deaf.has(from)) detector.heard(from, now);
   }
 
   /** Without a fence: founders who are not in the view and are heard again. */
@@ -206,7 +229,7 @@ export class Membership {
 
   /** What the view service has said. */
   #heed(now: Millis): void {
-    const view = this.#service?.takeView();
+    const view = this.#service?.takeView(now);
     if (view === undefined) return;
     const core = this.#core;
     const { bootstrap, self } = this.#options;
@@ -236,6 +259,7 @@ export class Membership {
     this.#hasSettledIn = true;
     this.#core.problem = undefined;
     this.#troubleSinceMs = undefined;
+    this.#deaf.clear();
     this.#core.adopt(view, now);
     const watched = this.#options.fence === 'none' ? this.#options.bootstrap : view.members;
     this.#options.detector.watch(watched.map(({ id }) => id).filter((id) => id !== this.#options.self.id), now);

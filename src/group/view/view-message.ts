@@ -37,8 +37,11 @@ interface Entries {
 
 /** What members of a view say to each other. `view` is its number; what belongs to another view is not looked at. */
 export type ViewMessage =
-  /** I live. My log ends there, on disk; I know that so much is stable. In the agreed order, that is all that there is to say. */
-  | { readonly kind: 'alive'; readonly view: number; readonly lastIndex: number; readonly stableIndex: number; readonly isRunning: boolean }
+  /** I live, and hear all but those. My log ends there, on disk; I know that so much is stable. In the agreed order, that is all that there is to say. */
+  | {
+      readonly kind: 'alive'; readonly view: number; readonly lastIndex: number; readonly stableIndex: number; readonly isRunning: boolean;
+      readonly suspected: readonly string[];
+    }
   /** To the leader, in a new view: what I have. */
   | { readonly kind: 'report'; readonly view: number; readonly lastIndex: number; readonly lastTerm: number; readonly clock: number; readonly pending: readonly PendingMessage[] }
   /** From the leader to the one whose log is longest: send me yours from here on. */
@@ -75,7 +78,8 @@ export function encodeViewMessage(message: ViewMessage): Uint8Array {
   const writer = new ByteWriter(256).u8(KINDS.indexOf(message.kind)).u53(message.view);
   switch (message.kind) {
     case 'alive':
-      writer.u53(message.lastIndex).u53(message.stableIndex).u8(message.isRunning ? 1 : 0);
+      writer.u53(message.lastIndex).u53(message.stableIndex).u8(message.isRunning ? 1 : 0).u8(message.suspected.length);
+      for (const id of message.suspected) writer.text(id);
       break;
     case 'report':
       writer.u53(message.lastIndex).u53(message.lastTerm).u53(message.clock).u16(message.pending.length);
@@ -129,7 +133,7 @@ export function decodeViewMessage(body: Uint8Array): ViewMessage | undefined {
 function read(kind: ViewMessage['kind'], view: number, reader: ByteReader): ViewMessage {
   switch (kind) {
     case 'alive':
-      return { kind, view, lastIndex: reader.u53(), stableIndex: reader.u53(), isRunning: reader.u8() !== 0 };
+      return { kind, view, lastIndex: reader.u53(), stableIndex: reader.u53(), isRunning: reader.u8() !== 0, suspected: readNames(reader) };
     case 'report':
       return { kind, view, lastIndex: reader.u53(), lastTerm: reader.u53(), clock: reader.u53(), pending: readPending(reader) };
     case 'fetch':
@@ -175,6 +179,12 @@ function writeStamp(writer: ByteWriter, { clock, seat }: Stamp): ByteWriter {
 
 function readStamp(reader: ByteReader): Stamp {
   return { clock: reader.u53(), seat: reader.u8() };
+}
+
+function readNames(reader: ByteReader): string[] {
+  const names: string[] = [];
+  for (let left = reader.u8(); left > 0 && !reader.isBroken; left--) names.push(reader.text(MAX_TEXT_BYTES));
+  return names;
 }
 
 function readPending(reader: ByteReader): PendingMessage[] {

@@ -337,11 +337,10 @@ export class ViewReplica implements Replica {
 
   #heartbeat(): void {
     const core = this.#core;
-    const { config, view, log, stableIndex, isRunning } = core;
-    this.#heartbeatDueMs = this.#now + config.heartbeatMs;
+    this.#heartbeatDueMs = this.#now + core.config.heartbeatMs;
     // Whoever may have forgotten what it promised keeps silent, until the others have gone on without it.
     if (core.problem !== undefined) return;
-    const message: ViewMessage = { kind: 'alive', view: view.number, lastIndex: log.lastIndex, stableIndex, isRunning };
+    const message = this.#membership.alive();
     for (const { id } of this.peers()) core.send(id, message);
     if (core.isLeader) this.#order.broadcast();
   }

@@ -14,6 +14,8 @@ export class ViewServiceClient {
   readonly #servers: readonly Peer[];
   readonly #client: SingleClient;
   #isBusy = false;
+  /** What is to be proposed as soon as a question has been answered. */
+  #proposal: View | undefined;
 
   constructor(servers: readonly Peer[], clientId: string, random: Random, now: Millis) {
     this.#servers = servers;
@@ -33,8 +35,14 @@ export class ViewServiceClient {
     this.#submit(encodeGetView(), now);
   }
 
+  /**
+   * In two steps: a question, and the proposal once it is answered. So nobody changes the view who cannot hear that it has changed: a member that
+   * is heard and hears nobody suspects all others, and would be the first to leave them out.
+   */
   propose(view: View, now: Millis): void {
-    this.#submit(encodeProposeView(view), now);
+    if (this.#isBusy) return;
+    this.ask(now);
+    this.#proposal = view;
   }
 
   answered(reply: ReplyMessage, now: Millis): void {
@@ -43,11 +51,15 @@ export class ViewServiceClient {
   }
 
   /** The view that the service names; undefined: nothing yet, or no answer. */
-  takeView(): View | undefined {
+  takeView(now: Millis): View | undefined {
     let view: View | undefined;
     for (let outcome = this.#client.takeOutcome(); outcome !== undefined; outcome = this.#client.takeOutcome()) {
+      const proposal = this.#proposal;
       this.#isBusy = false;
-      if (outcome.kind === 'answered' && outcome.reply.status === 'ok') view = decodeViewReply(outcome.reply.body) ?? view;
+      this.#proposal = undefined;
+      const named = outcome.kind === 'answered' && outcome.reply.status === 'ok' ? decodeViewReply(outcome.reply.body) : undefined;
+      if (named !== undefined && proposal?.number === named.number + 1) this.#submit(encodeProposeView(proposal), now);
+      else view = named ?? view;
     }
     return view;
   }

@@ -15,7 +15,7 @@ describe('a two-faced member of a group with views', () => {
   });
 
   it('orders, though it does not lead; who leads says only that it lives', () => {
-    const alive: ViewMessage = { kind: 'alive', view: 1, lastIndex: 4, stableIndex: 4, isRunning: true };
+    const alive: ViewMessage = { kind: 'alive', view: 1, lastIndex: 4, stableIndex: 4, isRunning: true, suspected: [] };
     expect(told(alive, 'backup')).toMatchObject([alive, { kind: 'order', view: 1, prevIndex: 4, prevTerm: 1, entries: [{ index: 5, term: 1 }] }]);
     expect(told(alive, 'primary')).toBeUndefined();
     expect(told({ ...alive, isRunning: false }, 'backup')).toBeUndefined();

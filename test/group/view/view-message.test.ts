@@ -10,7 +10,7 @@ const STAMP = { clock: 99, seat: 1 };
 const ORDER = { view: 7, prevIndex: 41, prevTerm: 6, stableIndex: 40, lastIndex: 44, round: 12, entries: [{ index: 42, term: 6, bytes: BYTES }, { index: 43, term: 7, bytes: new Uint8Array(0) }] };
 
 const MESSAGES: readonly ViewMessage[] = [
-  { kind: 'alive', view: 7, lastIndex: 44, stableIndex: 40, isRunning: true },
+  { kind: 'alive', view: 7, lastIndex: 44, stableIndex: 40, isRunning: true, suspected: ['m2', 'm5'] },
   { kind: 'report', view: 7, lastIndex: 44, lastTerm: 6, clock: 98, pending: [{ id: ID, stamp: STAMP, isFinal: true, bytes: BYTES }, { id: { ...ID, number: 3 }, stamp: STAMP, isFinal: false, bytes: BYTES }] },
   { kind: 'fetch', view: 7, from: 42 },
   { kind: 'suffix', ...ORDER },

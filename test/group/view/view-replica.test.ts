@@ -38,6 +38,20 @@ describe.each(MODES)('%s', (mode) => {
     expect(cluster.views.view.members.map(({ id }) => id)).toEqual(['m4']);
   });
 
+  it.each(['m1', 'm2', 'm3'])('%s is heard and hears nobody: the others go on without it, and it does not without them', (deaf) => {
+    const cluster = new Cluster({ mode, size: 3 });
+    const client = cluster.open();
+    cluster.call({ clientId: client, serial: 1, text: '+1' });
+    cluster.fate = ({ to }) => (to === deaf ? 0 : 1);
+    cluster.call({ clientId: client, serial: 2, acknowledged: 1, text: '+2' }, 5000);
+    expect(cluster.views.view.members.map(({ id }) => id).sort()).toEqual(['m1', 'm2', 'm3'].filter((id) => id !== deaf));
+    cluster.fate = () => 1;
+    cluster.settle();
+    cluster.call({ clientId: client, serial: 3, acknowledged: 2, text: '+3' });
+    cluster.run(1000);
+    expect(new Set(lists(cluster))).toEqual(new Set(['1,2,3']));
+  });
+
   it('one that crashed and comes back is brought up to date, and let in again', () => {
     const cluster = new Cluster({ mode, size: 3 });
     const client = cluster.open();
