@@ -1,14 +1,14 @@
 import type { Millis } from '../../core/machine.ts';
 import { createRandom } from '../../core/random.ts';
 import type { OperationOutcome } from '../../group/client.ts';
-import { traitsOf, type Mode } from '../../group/modes.ts';
-import { drawGroup, type GroupScenario } from '../../sim/group/draw-group.ts';
+import type { Mode } from '../../group/modes.ts';
 import { simEngine } from '../../sim/group/engines.ts';
+import { fairScenario, groupWorld } from '../../sim/group/group-world.ts';
 import { KV_WORDS } from '../../sim/group/kv-words.ts';
 import { FAIR_WEATHER } from '../../sim/group/message-network.ts';
 import type { MemberPlace } from '../../sim/group/member-place.ts';
 import type { Operation } from '../../sim/group/workload.ts';
-import { ReplicaWorld } from '../../sim/replica-world.ts';
+import type { ReplicaWorld } from '../../sim/replica-world.ts';
 
 /** Elections and first views are over by then. */
 const BEGINNING_MS = 6000;
@@ -44,16 +44,10 @@ export class QuietGroup {
     const random = createRandom(seed).fork(`quiet ${mode} ${members}`);
     const weather = { ...FAIR_WEATHER, isEven: true, jitterMs: 0 };
     this.delayMs = weather.delayMs;
-    const scenario: GroupScenario = {
-      ...drawGroup(mode, seed, random.fork('scenario')), members, spares: 0, viewServers: traitsOf(mode).hasViews ? 3 : 0, clients, weather, clockDrift: 0, diskDelayMs: 0,
-      electionTimeoutMs: SUSPICION_MS, deadlineMs: DEADLINE_MS, snapshotBytes: 1 << 24, keptEntries: 1000, maxSessions: 1024,
-    };
-    const engine = simEngine(scenario);
-    this.world = new ReplicaWorld({
-      random: random.fork('world'), members, viewServers: scenario.viewServers, clients, memberFactory: engine.member, clientFactory: engine.client,
-      ...(engine.viewServer === undefined ? {} : { viewServerFactory: engine.viewServer }),
-      weather, clockDrift: 0, diskDelayMs: 0, isEager: true, queuesInputs: true,
+    const scenario = fairScenario(mode, members, {
+      clients, weather, diskDelayMs: 0, electionTimeoutMs: SUSPICION_MS, deadlineMs: DEADLINE_MS, snapshotBytes: 1 << 24, maxSessions: 1024,
     });
+    this.world = groupWorld(scenario, simEngine(scenario), random.fork('world'));
     this.#count();
     for (const place of [...this.world.viewServers, ...this.world.members]) this.world.begin(place);
     for (const client of this.world.clients) client.start();

@@ -5,11 +5,11 @@ import { kvLie } from '../../group/lies.ts';
 import { QuorumClient } from '../../group/quorum/quorum-client.ts';
 import { spaceTime } from '../../report/space-time.ts';
 import { simEngine } from '../../sim/group/engines.ts';
+import { fairScenario } from '../../sim/group/group-world.ts';
 import type { Words } from './english.ts';
 import type { Exhibit } from './exhibit.ts';
 import { Stage } from './stage.ts';
 import { narrate } from './steps.ts';
-import { fairScenario } from './threshold-run.ts';
 
 /** Experiments with majorities that do not meet. */
 
@@ -28,7 +28,7 @@ export function halves(seed: number, words: Words): Exhibit {
 
 function runHalves(seed: number, mode: 'quorum' | 'raft', words: Words): { readonly text: string; readonly answers: readonly unknown[] } {
   const members = 4;
-  const scenario = fairScenario(mode, members, seed);
+  const scenario = fairScenario(mode, members);
   const engine = simEngine(scenario);
   const { deadlineMs } = scenario;
   const stage = new Stage({
@@ -68,7 +68,7 @@ export function votes(seed: number, words: Words): Exhibit {
 function runVotes(seed: number, words: Words): Exhibit {
   const { title, cut, leads, end } = words.votes;
   const members = 3;
-  const scenario = fairScenario('raft', members, seed);
+  const scenario = fairScenario('raft', members);
   const engine = simEngine(scenario);
   const fault = parseFault('two-faced');
   const stage = new Stage({

@@ -4,15 +4,14 @@ import type { OperationOutcome } from '../../group/client.ts';
 import { makeFaulty, parseFault } from '../../group/faulty.ts';
 import type { HistoryEvent, HistoryValue } from '../../group/history.ts';
 import { kvLie, type Lies } from '../../group/lies.ts';
-import { traitsOf, type Mode } from '../../group/modes.ts';
-import { drawGroup, type GroupScenario } from '../../sim/group/draw-group.ts';
+import { traitsOf } from '../../group/modes.ts';
 import { simEngine } from '../../sim/group/engines.ts';
+import { fairScenario, groupWorld } from '../../sim/group/group-world.ts';
 import { KV_WORDS } from '../../sim/group/kv-words.ts';
 import type { Beginning, SimReplica } from '../../sim/group/member-place.ts';
-import { FAIR_WEATHER } from '../../sim/group/message-network.ts';
 import type { Operation } from '../../sim/group/workload.ts';
 import { stepKey, type KeyState } from '../../sim/kv-model.ts';
-import { ReplicaWorld } from '../../sim/replica-world.ts';
+import type { ReplicaWorld } from '../../sim/replica-world.ts';
 import { modeOf, PERFECT, unfencedMember, type Arrangement } from './arrangements.ts';
 import type { Step } from './steps.ts';
 
@@ -49,7 +48,7 @@ export function runThreshold(options: ThresholdCase, steps: Step[] = []): CellVe
   const { arrangement, fault, members, faulty, seed } = options;
   const mode = modeOf(arrangement);
   const random = createRandom(seed).fork(`${arrangement} ${members}`);
-  const scenario = { ...fairScenario(mode, members, seed), ...(arrangement === PERFECT ? { viewServers: 0 } : {}) };
+  const scenario = fairScenario(mode, members, { deadlineMs: DEADLINE_MS, ...(arrangement === PERFECT ? { viewServers: 0 } : {}) });
   const engine = simEngine(scenario);
   const lies = new Set<object>();
   let world: ReplicaWorld | undefined;
@@ -60,11 +59,7 @@ export function runThreshold(options: ThresholdCase, steps: Step[] = []): CellVe
     return makeFaulty(replica, parsed, beginning.place, beginning.random, noted(liesOf(mode, members, parsed, kvLie), lies));
   };
   const rounds = roundsOf(options);
-  world = new ReplicaWorld({
-    random: random.fork('world'), members, viewServers: scenario.viewServers, clients: rounds[0]!.length, memberFactory: member, clientFactory: engine.client,
-    ...(engine.viewServer === undefined ? {} : { viewServerFactory: engine.viewServer }),
-    weather: FAIR_WEATHER, clockDrift: 0, diskDelayMs: 1, isEager: true, queuesInputs: true,
-  });
+  world = groupWorld({ ...scenario, clients: rounds[0]!.length }, engine, random.fork('world'), { member });
   const { simulator } = world;
   const outcomes = new Map<number, OperationOutcome>();
   world.watches.push({
@@ -148,14 +143,6 @@ function noted({ reply, message }: Lies, told: Set<object>): Lies {
       for (const wrong of bodies ?? []) if (wrong !== body) told.add(wrong);
       return bodies;
     },
-  };
-}
-
-/** A group that nothing disturbs but what an experiment does to it. */
-export function fairScenario(mode: Mode, members: number, seed: number): GroupScenario {
-  return {
-    ...drawGroup(mode, seed, createRandom(seed).fork(`scenario ${mode} ${members}`)), members, spares: 0, viewServers: traitsOf(mode).hasViews ? 3 : 0,
-    weather: FAIR_WEATHER, clockDrift: 0, diskDelayMs: 1, electionTimeoutMs: 300, deadlineMs: DEADLINE_MS, snapshotBytes: 1 << 20, keptEntries: 1000, maxSessions: 100,
   };
 }
 

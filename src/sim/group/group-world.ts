@@ -1,8 +1,18 @@
 import type { Random } from '../../core/random.ts';
+import { traitsOf, type Mode } from '../../group/modes.ts';
 import { ReplicaWorld } from '../replica-world.ts';
-import type { GroupScenario } from './draw-group.ts';
+import { drawGroup, type GroupScenario } from './draw-group.ts';
 import type { SimEngine } from './engines.ts';
 import type { ReplicaFactory } from './member-place.ts';
+import { FAIR_WEATHER } from './message-network.ts';
+
+/** A group that nothing disturbs but what a test or an experiment does to it. */
+export function fairScenario(mode: Mode, members: number, changes: Partial<GroupScenario> = {}): GroupScenario {
+  return {
+    ...drawGroup(mode, 1), members, spares: 0, viewServers: traitsOf(mode).hasViews ? 3 : 0, weather: FAIR_WEATHER, clockDrift: 0, diskDelayMs: 1, electionTimeoutMs: 300,
+    deadlineMs: 4000, snapshotBytes: 1 << 20, keptEntries: 1000, maxSessions: 100, isEager: true, queuesInputs: true, ...changes,
+  };
+}
 
 export interface GroupWorldOptions {
   /** In the place of the engine's own. */

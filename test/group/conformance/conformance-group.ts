@@ -4,12 +4,11 @@ import type { HistoryValue } from '../../../src/group/history.ts';
 import { traitsOf, type Mode } from '../../../src/group/modes.ts';
 import type { ReplyMessage, Request } from '../../../src/group/message.ts';
 import { thresholdOf } from '../../../src/lab/why/thresholds.ts';
-import { drawGroup, type GroupScenario } from '../../../src/sim/group/draw-group.ts';
+import type { GroupScenario } from '../../../src/sim/group/draw-group.ts';
 import { simEngine } from '../../../src/sim/group/engines.ts';
-import { groupWorld } from '../../../src/sim/group/group-world.ts';
+import { fairScenario, groupWorld } from '../../../src/sim/group/group-world.ts';
 import { KV_WORDS } from '../../../src/sim/group/kv-words.ts';
 import type { MemberPlace } from '../../../src/sim/group/member-place.ts';
-import { FAIR_WEATHER } from '../../../src/sim/group/message-network.ts';
 import type { Operation } from '../../../src/sim/group/workload.ts';
 import type { ReplicaWorld } from '../../../src/sim/replica-world.ts';
 
@@ -36,10 +35,7 @@ export class ConformanceGroup {
     this.mode = mode;
     this.tolerated = thresholdOf(mode, 'crash', members);
     const random = createRandom(1).fork(`conformance ${mode}`);
-    const scenario: GroupScenario = {
-      ...drawGroup(mode, 1), members, spares: 0, viewServers: traitsOf(mode).hasViews ? 3 : 0, clients: 3, weather: FAIR_WEATHER, clockDrift: 0, diskDelayMs: 1,
-      electionTimeoutMs: 300, deadlineMs: DEADLINE_MS, snapshotBytes: 1 << 20, keptEntries: 1000, maxSessions: 100, isEager: false, queuesInputs: true, ...changes,
-    };
+    const scenario = fairScenario(mode, members, { clients: 3, deadlineMs: DEADLINE_MS, ...changes });
     this.world = groupWorld(scenario, simEngine(scenario), random, { keepLines: 0 });
     this.world.watches.push({ ended: (client, outcome) => this.#outcomes.set(`${client} ${outcome.ticket}`, outcome) });
     for (const place of this.world.places) this.world.begin(place);
