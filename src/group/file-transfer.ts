@@ -8,8 +8,7 @@ import type { FileOperation } from './file-operation.ts';
 import { encodeFileStoreOperation, type FileStoreOperation } from './file-store-operation.ts';
 import type { Reply } from './state-machine.ts';
 
-/** Bytes of one append, unless fewer are there. */
-export const APPEND_BYTES = 64 * 1024;
+const DEFAULT_APPEND_BYTES = 64 * 1024;
 /** Questions where the file stands, one after the other, without a byte of progress. */
 const MAX_FRUITLESS = 8;
 
@@ -22,6 +21,8 @@ export interface FileTransferOptions {
   readonly takeOver?: { readonly from: string; readonly isAnew: boolean } | undefined;
   /** Appends on their way at a time: as many as the client keeps in order. */
   readonly window: number;
+  /** Of one append, unless fewer are there. */
+  readonly appendBytes?: number;
   /** As the client's operationTimeoutMs: an operation that was asked everywhere for so long and not answered ends the transfer. */
   readonly patienceMs: Millis;
 }
@@ -68,7 +69,7 @@ export class FileTransfer {
   /** The first not confirmed is the first. */
   #pieces: Piece[] = [];
   /** Not yet a piece. */
-  #tail: Uint8Array = new Uint8Array(APPEND_BYTES);
+  readonly #tail: Uint8Array;
   #tailBytes = 0;
   #confirmedBytes = 0;
   /** Another sender has sent so much already: here it is only compared. */
@@ -83,6 +84,7 @@ export class FileTransfer {
 
   constructor(options: FileTransferOptions) {
     this.#options = options;
+    this.#tail = new Uint8Array(options.appendBytes ?? DEFAULT_APPEND_BYTES);
     this.#takeOver = options.takeOver;
   }
 
@@ -111,7 +113,7 @@ export class FileTransfer {
       const rest = bytes.length - taken;
       const skipped = this.#skip === undefined ? 0 : Math.min(rest, this.#skip.until - this.#bytes);
       if (skipped === 0 && this.#pieces.length >= 2 * this.#options.window) break;
-      const part = bytes.subarray(taken, taken + (skipped > 0 ? skipped : Math.min(rest, APPEND_BYTES - this.#tailBytes)));
+      const part = bytes.subarray(taken, taken + (skipped > 0 ? skipped : Math.min(rest, this.#tail.length - this.#tailBytes)));
       this.#hash.update(part);
       this.#bytes += part.length;
       taken += part.length;
@@ -259,7 +261,7 @@ export class FileTransfer {
   #keep(part: Uint8Array): void {
     this.#tail.set(part, this.#tailBytes);
     this.#tailBytes += part.length;
-    if (this.#tailBytes === APPEND_BYTES) this.#seal();
+    if (this.#tailBytes === this.#tail.length) this.#seal();
   }
 
   #seal(): void {

@@ -77,16 +77,16 @@ describe('exit codes', () => {
     expect(await failmask(['send', 'nowhere.invalid:9', '/dev/null']).code()).toBe(3);
   });
 
-  it('the receiver is killed before the file is committed: no FILE, the sender fails', async () => {
+  it('the receiver is killed when it has acknowledged every byte and synced none: no FILE, the sender fails', async () => {
     const output = join(makeDirectory(), 'output');
     const { recv, to } = await receiver('-o', output);
-    const send = failmask(['send', to, '-', '--user-timeout', '500ms'], { stdin: 'pipe' });
+    const send = failmask(['send', to, '-', '--user-timeout', '500ms', '--json'], { stdin: 'pipe' });
     send.write('x');
-    await recv.line(/^connection from/);
+    await send.until(() => send.objects.some(({ type, bytes }) => type === 'interval' && bytes === 1), 'the byte is acknowledged');
     recv.kill('SIGKILL');
     await recv.exited;
     send.child.stdin!.end();
-    expect(await send.code()).toBe(5);
+    expect([await send.code(), send.summary]).toEqual([5, expect.objectContaining({ complete: false })]);
     expect(existsSync(output)).toBe(false);
   });
 

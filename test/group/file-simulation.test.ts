@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { APPEND_BYTES } from '../../src/group/file-transfer.ts';
-import { FileWorld, MEMBERS, randomBytes, sha256 } from './file-world.ts';
+import { traitsOf } from '../../src/group/modes.ts';
+import { APPEND_BYTES, FileWorld, MEMBERS, randomBytes, sha256 } from './file-world.ts';
 
 const MODES = ['raft', 'primary-backup', 'sequencer', 'active'] as const;
 const SOURCE = randomBytes(10 * APPEND_BYTES + 777, 1);
@@ -16,6 +16,8 @@ function filesOf(world: FileWorld): string[][] {
 }
 
 describe.each(MODES)('a file to a group, %s', (mode) => {
+  const asksAll = traitsOf(mode).asks === 'all';
+
   it.each([0, 1, 2])('m%i is killed at 10, 50 or 90 % of the bytes: the others have the file, and so has it when it is back; a second sender is refused', (victim) => {
     for (const percent of [10, 50, 90]) {
       const what = `at ${percent} %`;
@@ -61,6 +63,30 @@ describe.each(MODES)('a file to a group, %s', (mode) => {
     expect(world.run(LIMIT_MS, () => ALL.every((i) => world.has(i, 'photo.jpg') && world.has(i, 'other')))).toBe(true);
     expect(ALL.map((i) => [world.sha256(i, 'photo.jpg'), world.sha256(i, 'other')])).toEqual(ALL.map(() => [sha256(SOURCE), sha256(OTHER)]));
     expect(world.world.verdicts.violations).toEqual([]);
+  });
+
+  it('a member whose disk is full is out, and the others hold the file', () => {
+    for (const full of ALL) {
+      const world = new FileWorld(mode, 20 + full);
+      const { transfer } = world.send(0, SOURCE, PHOTO);
+      expect(world.run(LIMIT_MS, () => transfer.confirmedBytes >= SOURCE.length / 2)).toBe(true);
+      world.members[full]!.failDisk('ENOSPC');
+      expect(world.run(LIMIT_MS, () => transfer.outcome !== undefined), `m${full}`).toBe(true);
+      expect(transfer.outcome, `m${full}`).toMatchObject({ kind: 'committed' });
+      const others = ALL.filter((i) => i !== full);
+      expect(world.run(LIMIT_MS, () => others.every((i) => world.has(i, 'photo.jpg'))), `m${full}`).toBe(true);
+      expect([world.has(full, 'photo.jpg'), world.members[full]!.replica!.status().role]).toEqual([false, 'failed']);
+    }
+  });
+
+  it(asksAll ? 'a member that lies to clients is outvoted' : 'a leader that lies to clients is found out by the SHA-256 in its answers', () => {
+    const outcomes = ALL.map((liar) => {
+      const world = new FileWorld(mode, 30, liar);
+      const { transfer } = world.send(0, SOURCE, PHOTO);
+      expect(world.run(LIMIT_MS, () => transfer.outcome !== undefined)).toBe(true);
+      return transfer.outcome!.kind;
+    });
+    expect(outcomes.sort()).toEqual(asksAll ? ['committed', 'committed', 'committed'] : ['committed', 'committed', 'differs']);
   });
 
   it('more crashes than it masks: the sender is told within its patience, and no member takes half a file for the whole', () => {

@@ -4,9 +4,9 @@ import type { OperationOutcome } from '../../src/group/client.ts';
 import type { FileOperation } from '../../src/group/file-operation.ts';
 import { FileStore } from '../../src/group/file-store.ts';
 import { encodeFileStoreOperation } from '../../src/group/file-store-operation.ts';
-import { APPEND_BYTES, FileTransfer, type FileTransferOptions } from '../../src/group/file-transfer.ts';
+import { FileTransfer, type FileTransferOptions } from '../../src/group/file-transfer.ts';
 import type { Reply } from '../../src/group/state-machine.ts';
-import { randomBytes, sha256 } from './file-world.ts';
+import { APPEND_BYTES, randomBytes, sha256 } from './file-world.ts';
 
 const PATIENCE_MS = 1000;
 const SOURCE = randomBytes(5 * APPEND_BYTES + 100, 3);
@@ -21,7 +21,7 @@ class Bench {
 
   constructor(options: Partial<FileTransferOptions> = {}, store = new FileStore({ readContent: () => new Uint8Array(0) })) {
     this.store = store;
-    this.transfer = new FileTransfer({ name: 'a', transferId: 't', window: 2, patienceMs: PATIENCE_MS, ...options });
+    this.transfer = new FileTransfer({ name: 'a', transferId: 't', window: 2, appendBytes: APPEND_BYTES, patienceMs: PATIENCE_MS, ...options });
   }
 
   /** What is asked now. */

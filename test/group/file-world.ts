@@ -4,12 +4,13 @@ import type { Millis } from '../../src/core/machine.ts';
 import { createRandom } from '../../src/core/random.ts';
 import { createClient, createReplica, createViewServer } from '../../src/group/assemble.ts';
 import { openStorage } from '../../src/group/disk-storage.ts';
-import { FileStore } from '../../src/group/file-store.ts';
 import { FILES_FOLDER, isFileRead } from '../../src/group/file-store-operation.ts';
 import { FileTransfer, type FileTransferOptions } from '../../src/group/file-transfer.ts';
 import type { OperationOutcome } from '../../src/group/client.ts';
+import { makeFaulty, parseFault } from '../../src/group/faulty.ts';
 import { traitsOf, type Mode } from '../../src/group/modes.ts';
 import type { Peer } from '../../src/group/replica.ts';
+import { createMachine, replyLieOf } from '../../src/group/services.ts';
 import { addressOf, type Beginning, type MemberPlace } from '../../src/sim/group/member-place.ts';
 import type { Weather } from '../../src/sim/group/message-network.ts';
 import { ReplicaWorld } from '../../src/sim/replica-world.ts';
@@ -17,10 +18,12 @@ import { ReplicaWorld } from '../../src/sim/replica-world.ts';
 const WEATHER: Weather = { delayMs: 2, jitterMs: 1, loss: 0.01, duplication: 0.02, reorders: false, kept: 0 };
 const ELECTION_TIMEOUT_MS = 300;
 /** So little that most of what is sent has been in a snapshot. */
-const COMPACTION = { snapshotBytes: 200_000, keptEntries: 2 };
+const COMPACTION = { snapshotBytes: 15_000, keptEntries: 2 };
 const OPERATION_TIMEOUT_MS = 5000;
 
 export const MEMBERS = 3;
+/** Little, so that much happens in few bytes. */
+export const APPEND_BYTES = 4096;
 
 /** A sender on a computer of its own. */
 export class Sender {
@@ -38,7 +41,7 @@ export class Sender {
     this.#world = world;
     this.#client = client;
     this.#source = source;
-    this.transfer = new FileTransfer({ ...options, window, patienceMs: OPERATION_TIMEOUT_MS });
+    this.transfer = new FileTransfer({ ...options, window, appendBytes: APPEND_BYTES, patienceMs: OPERATION_TIMEOUT_MS });
     this.step();
   }
 
@@ -81,7 +84,8 @@ export class FileWorld {
   readonly #mode: Mode;
   readonly #senders: (Sender | undefined)[] = [];
 
-  constructor(mode: Mode, seed: number) {
+  /** `liar`: a member that lies to clients. */
+  constructor(mode: Mode, seed: number, liar?: number) {
     this.#mode = mode;
     const { hasViews } = traitsOf(mode);
     const peers = (letter: string): Peer[] => Array.from({ length: MEMBERS }, (_, i) => ({ id: `${letter}${i}`, address: addressOf(`${letter}${i}`) }));
@@ -90,10 +94,13 @@ export class FileWorld {
     });
     this.world = new ReplicaWorld({
       random: createRandom(seed), members: MEMBERS, viewServers: hasViews ? MEMBERS : 0, clients: 2,
-      memberFactory: (beginning) => createReplica({
-        ...common(beginning), bootstrap: beginning.isFounding ? peers('m') : [],
-        machine: new FileStore({ readContent: (files, offset, length) => files.map(beginning.read).find((content) => content !== undefined)!.slice(offset, offset + length) }),
-      }),
+      memberFactory: (beginning) => {
+        const replica = createReplica({
+          ...common(beginning), bootstrap: beginning.isFounding ? peers('m') : [],
+          machine: createMachine('file', (files, offset, length) => files.map(beginning.read).find((content) => content !== undefined)!.slice(offset, offset + length)),
+        });
+        return beginning.place === liar ? makeFaulty(replica, parseFault('wrong-value'), liar, beginning.random, { reply: replyLieOf('file') }) : replica;
+      },
       viewServerFactory: (beginning) => createViewServer({ ...common(beginning), bootstrap: peers('v') }),
       clientFactory: (clientId, random) => createClient({
         mode, members: MEMBERS, clientId, targets: peers('m').map(({ address }) => address), random, isReadOnly: isFileRead, window: this.window, operationTimeoutMs: OPERATION_TIMEOUT_MS,
