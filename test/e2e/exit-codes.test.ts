@@ -59,10 +59,10 @@ describe('exit codes', () => {
   });
 
   it('3: nobody listens, at once', async () => {
-    const startedAt = performance.now();
     const send = failmask(['send', `127.0.0.1:${await unusedPort()}`, '/dev/null', '--json']);
     expect(await send.code()).toBe(3);
-    expect(performance.now() - startedAt).toBeLessThan(1000);
+    // Of its own: a busy machine takes longer to start the process.
+    expect(send.summary.seconds).toBeLessThan(1);
     expect(send.summary.error).toMatchObject({ code: 'ECONNREFUSED', details: { established: false } });
   });
 
