@@ -70,6 +70,13 @@ describe('failmask sim --group', () => {
     expect(readFileSync(shiviz, 'utf8').split('\n')).toHaveLength(events.length + 3);
   });
 
+  it('--log is of the transport, too', () => {
+    const log = join(directory, 'trace.jsonl');
+    expect(sim({ group: undefined, seed: 4, log }).error).toBeUndefined();
+    const [first] = readFileSync(log, 'utf8').split('\n');
+    expect(JSON.parse(first!)).toMatchObject({ ms: expect.any(Number) as number, host: expect.any(String) as string, type: expect.any(String) as string });
+  });
+
   it('a violation: what, the world, the last transitions, how to see it again, and exit code 99', () => {
     const real = groupRun.runGroupSeed;
     vi.spyOn(groupRun, 'runGroupSeed').mockImplementation((mode, seed, options) => ({
