@@ -1,25 +1,19 @@
 import { formatDuration } from '../../src/core/units.ts';
 import type { HistoryEvent } from '../../src/group/history.ts';
-import { traitsOf, type Mode } from '../../src/group/modes.ts';
+import { traitsOf } from '../../src/group/modes.ts';
 import { survivalChecks, workloadChecks, type Check } from '../../src/lab/load/load-checks.ts';
-import { inFlightAt, summarizeLoad, unavailableAfter } from '../../src/lab/load/load-report.ts';
+import { inFlightAt, summarizeLoad, unavailableAfter, type LoadSummary } from '../../src/lab/load/load-report.ts';
 import { textTable } from '../../src/report/table.ts';
-import { checkLinearizability } from '../../src/sim/linearizability.ts';
+import { checkLinearizability, type LinearizabilityVerdict } from '../../src/sim/linearizability.ts';
 import { isForGood, type Fault } from './faults.ts';
+import type { Expectation, Procedure } from './procedures.ts';
 
 /** After a fault, some client must succeed within this. */
 const RECOVERY_MS = 10_000;
 const CAS_SHARE = 0.25;
 
-/** refused: the checker must find the history impossible. unnoticed: and nobody in the group, nor any client, may have noticed. */
-export const EXPECTATIONS = ['linearizable', 'refused', 'unnoticed'] as const;
-export type Expectation = (typeof EXPECTATIONS)[number];
-
 export interface Run {
-  readonly mode: Mode;
-  /** Of the group at its beginning. */
-  readonly size: number;
-  readonly expect: Expectation;
+  readonly procedure: Procedure;
   /** What the clients of the load saw. */
   readonly history: readonly HistoryEvent[];
   /** Reads of every key, when all work was over. */
@@ -29,57 +23,82 @@ export interface Run {
   readonly startMs: number;
   readonly keys: number;
   readonly rotateAfter: number;
-  /** Operations that must be answered. */
-  readonly answers: number;
-  /** Each fault had to find a group that had recovered from the one before. */
-  readonly isOneAtATime: boolean;
   /** At the end. */
   readonly members: readonly string[];
-  /** What members and balancers say is wrong, at the end. */
+  /** What members say is wrong, at the end. */
   readonly complaints: readonly string[];
 }
 
-/** Prints what happened, and what had to. Returns whether all of it did. */
-export function judge(run: Run): boolean {
-  const { mode, expect, history, faults, complaints } = run;
+export interface Judgement {
+  readonly isAsExpected: boolean;
+  /** What had to be shown and was not. */
+  readonly failures: readonly string[];
+  readonly answered: number;
+  readonly perSecond: number;
+  readonly verdict: LinearizabilityVerdict['kind'];
+  readonly strikes: number;
+  readonly leaderStrikes: number;
+  /** The longest time without an answer after a fault; 0 without faults. */
+  readonly worstGapMs: number;
+}
+
+/** Prints what happened, and what had to. */
+export function judge(run: Run): Judgement {
+  const { procedure, history, lastReads, faults } = run;
   const struck = faults.map((fault) => ({ ...fault, at: fault.epochMs - run.startMs })).map((fault) => ({
     ...fault, goneMs: unavailableAfter(history, fault.at), inFlight: inFlightAt(history, fault.at),
   }));
+  const ofLeader = struck.filter(({ isLeader }) => isLeader);
   if (struck.length > 0) {
     console.log(textTable(['at', 'fault', 'on', 'leader', 'term or view', 'in flight', 'no answer for'], struck.map((fault) => [
-      `${(fault.at / 1000).toFixed(1)} s`, fault.kind, fault.victim, fault.isLeader ? 'yes' : '', terms(fault), String(fault.inFlight), gap(fault.goneMs),
+      `${(fault.at / 1000).toFixed(1)} s`, fault.kind, fault.victim, fault.isLeader ? 'yes' : '', terms(fault), String(fault.inFlight), formatGap(fault.goneMs),
     ])));
-    console.log(`no answer for: leader faults ${spread(struck.filter(({ isLeader }) => isLeader))}; others ${spread(struck.filter(({ isLeader }) => !isLeader))}`);
+    console.log(`no answer for: leader faults ${spread(ofLeader)}; others ${spread(struck.filter(({ isLeader }) => !isLeader))}`);
   }
   const summary = summarizeLoad(history);
   console.log(`${summary.ok} answered, ${summary.notExecuted} not executed, ${summary.unknown} unknown in ${summary.seconds.toFixed(1)} s: ${summary.perSecond.toFixed(0)} a second, `
     + `p50 ${formatDuration(summary.p50Ms)}, p99 ${formatDuration(summary.p99Ms)}`);
-  const isOrdered = traitsOf(mode).isOrdered;
-  const leaderFaults = struck.filter(({ isLeader }) => isLeader).length;
+  const verdict = checkLinearizability([...history, ...lastReads]);
   const checks: Check[] = [
-    verdictOf(run),
-    ...(expect === 'linearizable' ? survivalChecks([...history, ...run.lastReads]) : []),
-    ...workloadChecks(history, { keys: run.keys, rotateAfter: run.rotateAfter, casShare: isOrdered ? CAS_SHARE : 0 }),
-    atLeast('operations answered', summary.ok, run.answers),
-    ...(struck.length === 0 ? [] : [
-      atLeast('operations in flight at each fault', Math.min(...struck.map(({ inFlight }) => inFlight)), 1),
-      { name: `an answer after each fault within ${formatDuration(RECOVERY_MS)}`, found: gap(Math.max(...struck.map(({ goneMs }) => goneMs))), isMet: struck.every(({ goneMs }) => goneMs <= RECOVERY_MS) },
-      ...(!run.isOneAtATime ? [] : [{ name: 'all members serve before each fault', found: `${struck.filter(({ wasWhole }) => wasWhole).length} of ${struck.length}`, isMet: struck.every(({ wasWhole }) => wasWhole) }]),
-      // Where nobody leads there is none to hit.
-      ...(mode === 'quorum' ? [] : [{ name: 'faults on the leader of the moment: at least half', found: `${leaderFaults} of ${struck.length}`, isMet: leaderFaults * 2 >= struck.length }]),
-    ]),
+    verdictCheck(verdict, procedure.expect),
+    ...(procedure.expect === 'linearizable' ? survivalChecks([...history, ...lastReads]) : []),
+    ...workloadChecks(history, { keys: run.keys, rotateAfter: run.rotateAfter, casShare: traitsOf(procedure.mode).isOrdered ? CAS_SHARE : 0 }),
+    atLeast('operations answered', summary.ok, procedure.answers),
+    ...faultChecks(procedure, struck),
     ...replacements(run),
-    ...(expect === 'unnoticed' ? [
-      { name: 'noticed by members and balancers: nothing', found: complaints.join('; ') || 'nothing', isMet: complaints.length === 0 },
-      { name: 'noticed by clients: nothing', found: `${summary.notExecuted + summary.unknown} errors`, isMet: summary.notExecuted + summary.unknown === 0 },
-    ] : []),
+    ...(procedure.expect === 'unnoticed' ? noticed(run, summary) : []),
   ];
   console.log(textTable(['what must be shown', 'found', ''], checks.map(({ name, found, isMet }) => [name, found, isMet ? 'yes' : 'NO'])));
-  return checks.every(({ isMet }) => isMet);
+  const failures = checks.filter(({ isMet }) => !isMet).map(({ name, found }) => `${name}: ${found}`);
+  return {
+    isAsExpected: failures.length === 0, failures, answered: summary.ok, perSecond: summary.perSecond, verdict: verdict.kind, strikes: struck.length, leaderStrikes: ofLeader.length,
+    worstGapMs: Math.max(0, ...struck.map(({ goneMs }) => goneMs)),
+  };
+}
+
+function faultChecks({ mode, isOneAtATime }: Procedure, struck: readonly (Fault & { readonly goneMs: number; readonly inFlight: number })[]): Check[] {
+  if (struck.length === 0) return [];
+  const whole = struck.filter(({ wasWhole }) => wasWhole).length;
+  const ofLeader = struck.filter(({ isLeader }) => isLeader).length;
+  const worst = Math.max(...struck.map(({ goneMs }) => goneMs));
+  return [
+    atLeast('operations in flight at each fault', Math.min(...struck.map(({ inFlight }) => inFlight)), 1),
+    { name: `an answer after each fault within ${formatDuration(RECOVERY_MS)}`, found: formatGap(worst), isMet: worst <= RECOVERY_MS },
+    ...(isOneAtATime ? [{ name: 'all members serve before each fault', found: `${whole} of ${struck.length}`, isMet: whole === struck.length }] : []),
+    // Where nobody leads there is none to hit.
+    ...(mode === 'quorum' ? [] : [{ name: 'faults on the leader of the moment: at least half', found: `${ofLeader} of ${struck.length}`, isMet: ofLeader * 2 >= struck.length }]),
+  ];
+}
+
+function noticed({ complaints }: Run, { notExecuted, unknown }: LoadSummary): Check[] {
+  return [
+    { name: 'noticed by members: nothing', found: complaints.join('; ') || 'nothing', isMet: complaints.length === 0 },
+    { name: 'noticed by clients: nothing', found: `${notExecuted + unknown} errors`, isMet: notExecuted + unknown === 0 },
+  ];
 }
 
 /** New members have new numbers, counted on from the first members. */
-function replacements({ faults, members, size }: Run): Check[] {
+function replacements({ faults, members, procedure: { size } }: Run): Check[] {
   const victims = faults.filter(({ kind }) => isForGood(kind)).map(({ victim }) => victim);
   if (victims.length === 0) return [];
   const started = Math.max(...members.map((id) => Number(id.slice(1)))) - size;
@@ -87,9 +106,10 @@ function replacements({ faults, members, size }: Run): Check[] {
   return [{ name: 'members that failed for good, replaced once each', found: `${started} new for ${victims.length}; members: ${members.join(' ')}`, isMet }];
 }
 
-function verdictOf({ history, lastReads, expect }: Run): Check {
-  const verdict = checkLinearizability([...history, ...lastReads]);
-  const found = verdict.kind === 'linearizable' ? `linearizable: ${verdict.operations} operations, ${verdict.keys} keys` : verdict.kind === 'violation' ? `refused: ${verdict.explanation}` : `${verdict.kind}: ${verdict.reason}`;
+function verdictCheck(verdict: LinearizabilityVerdict, expect: Expectation): Check {
+  const found = verdict.kind === 'linearizable'
+    ? `linearizable: ${verdict.operations} operations, ${verdict.keys} keys`
+    : verdict.kind === 'violation' ? `refused: ${verdict.explanation}` : `${verdict.kind}: ${verdict.reason}`;
   return expect === 'linearizable'
     ? { name: 'the history is linearizable', found, isMet: verdict.kind === 'linearizable' }
     : { name: 'the history is refused by the checker', found, isMet: verdict.kind === 'violation' };
@@ -104,11 +124,12 @@ function terms({ termBefore, termAfter }: Fault): string {
   return termBefore === termAfter ? String(termBefore) : `${termBefore} → ${termAfter}`;
 }
 
-function gap(ms: number): string {
+/** `ever`: there was none. */
+export function formatGap(ms: number): string {
   return ms === Infinity ? 'ever' : formatDuration(ms);
 }
 
 function spread(some: readonly { readonly goneMs: number }[]): string {
   const sorted = some.map(({ goneMs }) => goneMs).sort((a, b) => a - b);
-  return sorted.length === 0 ? 'none' : `median ${gap(sorted[Math.floor(sorted.length / 2)]!)}, max ${gap(sorted.at(-1)!)} (${sorted.length})`;
+  return sorted.length === 0 ? 'none' : `median ${formatGap(sorted[Math.floor(sorted.length / 2)]!)}, max ${formatGap(sorted.at(-1)!)} (${sorted.length})`;
 }

@@ -1,0 +1,85 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { createRandom } from '../../src/core/random.ts';
+import { parseHistory, type HistoryEvent } from '../../src/group/history.ts';
+import { KvClient } from '../../src/net/kv-client.ts';
+import { BenchGroup, type MemberState } from '../group.ts';
+import { startProgram } from '../program.ts';
+import { strikeAll } from './faults.ts';
+import type { Procedure } from './procedures.ts';
+import { judge, type Judgement } from './verdict.ts';
+
+const KEYS = 5;
+const ROTATE_AFTER = 300;
+
+/** Starts a group, works and strikes, prints what came of it, and ends the group. */
+export async function runProcedure(procedure: Procedure): Promise<Judgement> {
+  const { mode, size, fence, seed, proxy, faulty, replaceAfter } = procedure;
+  const directory = mkdtempSync(join(tmpdir(), 'failmask-nemesis-'));
+  try {
+    const group = await BenchGroup.start([
+      '--size', String(size), '--mode', mode, '--balancers', '2', '--fence', fence, '--data-dir', join(directory, 'disks'), '--seed', String(seed),
+      ...(proxy === undefined ? [] : ['--proxy', proxy]), ...faulty.flatMap((fault) => ['--faulty', fault]), ...(replaceAfter === undefined ? [] : ['--replace-after', replaceAfter]),
+    ]);
+    try {
+      return await torment(group, procedure, join(directory, 'history.jsonl'));
+    } finally {
+      await group.stop();
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function torment(group: BenchGroup, procedure: Procedure, historyFile: string): Promise<Judgement> {
+  const { seconds, everySeconds, lastSeconds, faults: kinds, seed, isOneAtATime, cutsClients } = procedure;
+  const load = startProgram([
+    'kv', 'load', '--json', '--control', group.control, '--clients', String(procedure.clients), '--seconds', String(seconds), '--history', historyFile, '--read', procedure.read,
+    '--keys', String(KEYS), '--rotate', String(ROTATE_AFTER), '--seed', String(seed),
+  ]);
+  const startMs = Number((await load.line((line) => line['type'] === 'started'))['epochMs']);
+  const faults = await strikeAll({
+    group, random: createRandom(seed), kinds, faultMs: lastSeconds * 1000, everyMs: everySeconds * 1000, forMs: seconds * 1000, cutsClients, isOneAtATime,
+  });
+  await load.exited;
+  const history = parseHistory(readFileSync(historyFile, 'utf8'));
+  const lastReads = await readAll(group, history, startMs);
+  const processes = await group.processes();
+  const judgement = judge({
+    procedure, history, lastReads, faults, startMs, keys: KEYS, rotateAfter: ROTATE_AFTER,
+    members: processes.filter(({ kind }) => kind === 'member').map(({ id }) => id), complaints: complaintsOf(processes),
+  });
+  console.log(`at the end: ${String((await group.ask('GET', '/status'))['spares'])}`);
+  return judgement;
+}
+
+/** Every key, when all work is over: what was acknowledged must be there. */
+async function readAll(group: BenchGroup, history: readonly HistoryEvent[], startMs: number): Promise<HistoryEvent[]> {
+  const targets = group.balancers.map((address) => ({ host: address.split(':')[0]!, port: Number(address.split(':')[1]) }));
+  const client = await KvClient.open({ mode: group.mode, clusterId: 'failmask', members: group.size, targets });
+  const now = (): number => (Date.now() - startMs) * 1e6;
+  const process = history.reduce((most, event) => Math.max(most, event.process), 0) + 1;
+  const reads: HistoryEvent[] = [];
+  for (const key of new Set(history.map((event) => event.key))) {
+    const invoke = now();
+    const result = await client.execute({ kind: 'get', key });
+    const value = result.kind === 'value' ? new TextDecoder().decode(result.value) : null;
+    reads.push({ process, op: 'get', key, value: null, old: null, result: value, invoke, complete: now(), ok: true });
+  }
+  client.close();
+  return reads;
+}
+
+/** What members say is wrong, digests that differ at equal places among it. */
+function complaintsOf(processes: readonly MemberState[]): string[] {
+  const members = processes.filter(({ kind }) => kind === 'member');
+  const complaints = members.flatMap(({ id, status }) => {
+    if (status === null) return [`${id} does not answer`];
+    return [...(status.problem === undefined ? [] : [`${id}: ${status.problem}`]), ...status.suspected.map((other) => `${id} suspects ${other}`)];
+  });
+  const digests = new Set(members.map(({ status }) => `${status?.appliedIndex} ${status?.digest}`));
+  if (digests.size > new Set(members.map(({ status }) => status?.appliedIndex)).size) complaints.push('digests differ');
+  return complaints;
+}
