@@ -13,6 +13,8 @@ import { judge, type Judgement } from './verdict.ts';
 
 const KEYS = 5;
 const ROTATE_AFTER = 300;
+/** After the last fault, for the group to be as at the beginning. */
+const REPAIR_MS = 20_000;
 
 /** Starts a group, works and strikes, prints what came of it, and ends the group. */
 export async function runProcedure(procedure: Procedure): Promise<Judgement> {
@@ -44,6 +46,7 @@ async function torment(group: BenchGroup, procedure: Procedure, historyFile: str
     group, random: createRandom(seed), kinds, faultMs: lastSeconds * 1000, everyMs: everySeconds * 1000, forMs: seconds * 1000, cutsClients, isOneAtATime,
   });
   await load.exited;
+  await group.becomesWhole(REPAIR_MS);
   const history = parseHistory(readFileSync(historyFile, 'utf8'));
   const lastReads = await readAll(group, history, startMs);
   const processes = await group.processes();
