@@ -126,11 +126,15 @@ export class FileSink implements StateMachine {
     return 1 + Math.ceil(this.#length / SNAPSHOT_CHUNK_BYTES);
   }
 
-  /** The content is read as it is asked for: appended bytes never change, so this is copy-on-write for nothing. */
+  /**
+   * The content is read as it is asked for: appended bytes never change, so this is copy-on-write for nothing. Taking the last chunk throws
+   * Error when the file is not what was written to it: whoever's disk it is stops, instead of passing it on.
+   */
   snapshot(): Iterable<Uint8Array> {
     const length = this.#length;
-    const header = new ByteWriter().u8(SNAPSHOT_VERSION).u8(PHASES.indexOf(this.#phase)).text(this.#transferId).u53(length).raw(this.#digest());
-    return this.#chunks(header.finish(), length);
+    const sha256 = this.#digest();
+    const header = new ByteWriter().u8(SNAPSHOT_VERSION).u8(PHASES.indexOf(this.#phase)).text(this.#transferId).u53(length).raw(sha256);
+    return this.#chunks(header.finish(), length, sha256);
   }
 
   restore(chunks: Iterable<Uint8Array>): void {
@@ -160,9 +164,15 @@ export class FileSink implements StateMachine {
     this.#leaving = [];
   }
 
-  *#chunks(header: Uint8Array, length: number): Iterable<Uint8Array> {
+  *#chunks(header: Uint8Array, length: number, sha256: Uint8Array): Iterable<Uint8Array> {
     yield header;
-    for (let offset = 0; offset < length; offset += SNAPSHOT_CHUNK_BYTES) yield this.#read(offset, Math.min(SNAPSHOT_CHUNK_BYTES, length - offset));
+    const hash = createHash('sha256');
+    for (let offset = 0; offset < length; offset += SNAPSHOT_CHUNK_BYTES) {
+      const bytes = this.#read(offset, Math.min(SNAPSHOT_CHUNK_BYTES, length - offset));
+      hash.update(bytes);
+      if (offset + bytes.length === length && !isEqual(hash.digest(), sha256)) throw new Error(`${this.#names.file} is damaged: its SHA-256 is not that of what was written`);
+      yield bytes;
+    }
   }
 
   /** From disk, as far as it is there, and from what is on its way there. */

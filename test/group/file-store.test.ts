@@ -217,6 +217,17 @@ describe('a store of files', () => {
     expect(other.content).toEqual({ 'files/mine.1.part': '' });
   });
 
+  it('does not pass a damaged file on', () => {
+    const bench = new Bench();
+    const long = 'x'.repeat(150_000);
+    bench.open('a');
+    bench.append('a', 0, long.slice(0, 100_000));
+    bench.append('a', 100_000, long.slice(100_000));
+    bench.commit('a', long);
+    bench.files.get('files/a')![7]! ^= 1;
+    expect(() => [...bench.store.snapshot()]).toThrow('files/a is damaged');
+  });
+
   it('digests differ when anything does', () => {
     const digests = [(bench: Bench) => bench, (bench: Bench) => bench.open('a'), (bench: Bench) => bench.open('b'), (bench: Bench) => bench.open('a', 'u')].map((act) => {
       const bench = new Bench();
