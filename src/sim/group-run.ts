@@ -145,7 +145,7 @@ function describeMembers(world: ReplicaWorld): string {
 
 function judgeHistory(world: ReplicaWorld, workload: Workload, engine: SimEngine, coverage: GroupCoverage): void {
   const report = (checker: string, message: string): void => world.verdicts.report(checker, world.now, 'clients', message);
-  for (const message of checkHistory(workload.history)) report('exactly once', message);
+  for (const message of checkHistory(workload.history)) report('history', message);
   const { judged, wrong } = engine.judge(workload.history);
   coverage.add('history judged', judged);
   for (const message of wrong) report('linearizability', message);

@@ -186,7 +186,7 @@ export interface HiddenMutant {
 
 export const HIDDEN_MUTANTS: readonly HiddenMutant[] = [
   {
-    name: 'raft: reads without the round of ReadIndex',
+    name: 'raft: ReadIndex without its round',
     patches: [WITHOUT_ROUND],
     file: 'group/conformance/ordered-modes.test.ts',
     test: 'a member that sleeps while it is cut off, and is asked before it knows that it has slept, never reads the past',
