@@ -4,9 +4,9 @@ import type { SnapshotMark } from './storage.ts';
 const WINDOW_CHUNKS = 16;
 /**
  * The window is full, too, when it holds as much as this. All that may leave at once leaves in one turn of the sender's, and clients have to wait
- * for it; a link of 20 ms still carries 100 Mbit/s.
+ * for it; a link of 10 ms still carries 100 Mbit/s.
  */
-const WINDOW_BYTES = 256 * 1024;
+const WINDOW_BYTES = 128 * 1024;
 /** Of one snapshot; more is not a snapshot of ours. */
 const MAX_CHUNKS = 1 << 20;
 /** Chunks that are kept though one before them is missing. */
