@@ -37,10 +37,10 @@ export class GroupSeeds implements Seeds {
 
   /** Throws the system's error when the file of --shiviz cannot be written. */
   run(seed: number): GroupResult {
-    const { count, trace, shiviz } = this.#args;
+    const { count, trace, shiviz, detector } = this.#args;
     if (count === 1) this.#out.info([`seed ${seed} of ${this.#mode}`, ...formatGroupScenario(drawGroup(this.#mode, seed))].join('\n'));
     const picture = shiviz === undefined ? undefined : new ShiVizLog();
-    const result = runGroupSeed(this.#mode, seed, { ...(trace ? { keepLines: Infinity } : {}), sink: this.#sink(picture) });
+    const result = runGroupSeed(this.#mode, seed, { ...(trace ? { keepLines: Infinity } : {}), ...(detector === undefined ? {} : { detector }), sink: this.#sink(picture) });
     if (shiviz !== undefined) writeFileSync(shiviz, picture!.text());
     this.#coverage.addAll(result.coverage);
     this.#report(result);

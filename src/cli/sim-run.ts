@@ -1,3 +1,4 @@
+import { traitsOf } from '../group/modes.ts';
 import { LogFile } from '../net/log-file.ts';
 import { textTable } from '../report/table.ts';
 import type { Violation } from '../sim/verdict.ts';
@@ -20,8 +21,9 @@ export interface Seeds {
 
 /** Throws CommandError with exit code 99 when a world broke a rule. */
 export function runSim(args: SimArgs): void {
-  const { seed, count, group, log, shiviz } = args;
+  const { seed, count, group, detector, log, shiviz } = args;
   if (shiviz !== undefined && group === undefined) throw new UsageError('--shiviz: a transport has no members to draw; add --group MODE');
+  if (detector !== undefined && (group === undefined || !traitsOf(group).hasViews)) throw new UsageError('--detector: for groups with views; add --group primary-backup, sequencer or active');
   if (count > 1 && (log ?? shiviz) !== undefined) throw new UsageError(`--${log === undefined ? 'shiviz' : 'log'}: the events of one world, not of ${count}`);
   const out = new Reporter(args);
   const file = log === undefined ? undefined : new LogFile(log, (message) => out.warn(message));

@@ -1,6 +1,7 @@
 import type { Argv, CommandModule } from 'yargs';
 
 import { MODES, type Mode } from '../group/modes.ts';
+import { DETECTORS, type DetectorKind } from '../sim/group/detector-kind.ts';
 import { flagValue, seed, whole } from './flags.ts';
 
 const MAX_COUNT = 1_000_000;
@@ -10,6 +11,7 @@ export interface SimArgs {
   count: number;
   trace: boolean;
   group: Mode | undefined;
+  detector: DetectorKind | undefined;
   log: string | undefined;
   shiviz: string | undefined;
   json: boolean;
@@ -26,6 +28,7 @@ export const simCommand: CommandModule<object, SimArgs> = {
         count: { type: 'string', default: '1', describe: 'so many seeds, from this one on', coerce: whole('--count', 'number of seeds', 1, MAX_COUNT) },
         trace: { type: 'boolean', default: false, describe: 'print every event: segments, states, losses, timeouts; of a group: transitions, operations, faults' },
         group: { choices: MODES, requiresArg: true, describe: 'a replicated group of this mode in the place of the transport' },
+        detector: { choices: DETECTORS, requiresArg: true, describe: 'how members of a group with views find out who is dead: by silence, or told by the simulator, as no real network can. Default: timeout' },
         log: { type: 'string', describe: 'write every event, one JSON object a line', coerce: flagValue('--log', (text) => text) },
         shiviz: { type: 'string', describe: "write a group's transitions and messages with vector clocks, for ShiViz", coerce: flagValue('--shiviz', (text) => text) },
       })

@@ -4,7 +4,8 @@ import type { Sink } from '../core/trace.ts';
 import type { Mode } from '../group/modes.ts';
 import { traitsOf } from '../group/modes.ts';
 import { drawGroup, formatGroupScenario, type GroupScenario } from './group/draw-group.ts';
-import { simEngine, type SimEngine } from './group/engines.ts';
+import type { DetectorKind } from './group/detector-kind.ts';
+import { simEngine, type IsDead, type SimEngine } from './group/engines.ts';
 import { CoverageWatch } from './group/coverage-watch.ts';
 import { GroupCoverage, type GroupCoverageName } from './group/group-coverage.ts';
 import { groupWorld } from './group/group-world.ts';
@@ -23,6 +24,7 @@ import type { Violation } from './verdict.ts';
 export interface GroupResult {
   readonly mode: Mode;
   readonly seed: number;
+  readonly detector: DetectorKind;
   /** SHA-256 of everything that happened. */
   readonly traceHash: string;
   /** Empty: every checker agrees. */
@@ -39,6 +41,8 @@ export interface GroupResult {
 export interface GroupRunOptions {
   /** What is changed in the world that the seed gives. */
   readonly changes?: Partial<GroupScenario>;
+  /** How members of groups with views find out who is dead: by silence, as in the world, or because the simulator tells them. Default timeout. */
+  readonly detector?: DetectorKind;
   /** In the place of the mode's own. */
   readonly engine?: SimEngine;
   /** In the place of the seed's; for tests. */
@@ -59,9 +63,11 @@ const QUIET_MS = 500;
 export function runGroupSeed(mode: Mode, seed: number, options: GroupRunOptions = {}): GroupResult {
   const random = options.random ?? createRandom(seed).fork(`group ${mode}`);
   const scenario: GroupScenario = { ...drawGroup(mode, seed, random.fork('scenario')), ...options.changes };
-  const engine = options.engine ?? simEngine(scenario);
+  const { detector = 'timeout' } = options;
+  const isDead: IsDead = (member) => world.placeOf(member)?.isUp !== true;
+  const engine = options.engine ?? simEngine(scenario, detector === 'perfect' ? isDead : undefined);
   const coverage = new GroupCoverage();
-  const world = groupWorld(scenario, engine, random.fork('world'), { keepLines: options.keepLines ?? 60 });
+  const world: ReplicaWorld = groupWorld(scenario, engine, random.fork('world'), { keepLines: options.keepLines ?? 60 });
   if (options.sink !== undefined) new ProtocolTrace(world, options.sink);
   const { isOrdered, hasViews } = traitsOf(mode);
   const protocol = new ProtocolWatch(world, { coverage, isOrdered, hasOneLeader: isOrdered });
@@ -83,15 +89,15 @@ export function runGroupSeed(mode: Mode, seed: number, options: GroupRunOptions 
   cover(world, workload, coverage);
   for (const { checker, message } of world.verdicts.violations) world.hash.text(`${checker} ${message}`);
   return {
-    mode, seed, traceHash: world.hash.digest(), violations: world.verdicts.violations, coverage: coverage.counts, endedAtMs: world.now,
+    mode, seed, detector, traceHash: world.hash.digest(), violations: world.verdicts.violations, coverage: coverage.counts, endedAtMs: world.now,
     messages: world.network.counters.sent, history: workload.history, scenario, transitions: world.log.lines(),
   };
 }
 
 /** What somebody needs who has to find out why. */
-export function describeGroupFailure({ mode, seed, violations, scenario, transitions }: GroupResult): string {
+export function describeGroupFailure({ mode, seed, detector, violations, scenario, transitions }: GroupResult): string {
   return [
-    `seed ${seed} of ${mode}, replay with: failmask sim --group ${mode} --seed ${seed} --trace`,
+    `seed ${seed} of ${mode}, replay with: failmask sim --group ${mode} --seed ${seed}${detector === 'timeout' ? '' : ` --detector ${detector}`} --trace`,
     ...violations.map(({ checker, atMs, host, message }) => `  ${atMs.toFixed(3)} ms ${host}: ${checker}: ${message}`),
     ...formatGroupScenario(scenario).map((line) => `  ${line}`),
     `  the last transitions (${LEGEND}):`,

@@ -8,7 +8,7 @@ import { runSim } from '../../src/cli/sim-run.ts';
 import type { SimArgs } from '../../src/cli/sim.ts';
 import * as groupRun from '../../src/sim/group-run.ts';
 
-const ARGS: SimArgs = { seed: 2, count: 1, trace: false, group: 'quorum', log: undefined, shiviz: undefined, json: false, quiet: false };
+const ARGS: SimArgs = { seed: 2, count: 1, trace: false, group: 'quorum', detector: undefined, log: undefined, shiviz: undefined, json: false, quiet: false };
 
 let directory: string;
 const written = { stdout: '', stderr: '' };
@@ -77,6 +77,16 @@ describe('failmask sim --group', () => {
     expect(JSON.parse(first!)).toMatchObject({ ms: expect.any(Number) as number, host: expect.any(String) as string, type: expect.any(String) as string });
   });
 
+  it('--detector perfect: nobody who lives is suspected; with timeouts somebody is', () => {
+    const suspicions = (detector: 'perfect' | 'timeout'): unknown => {
+      const { stdout, error } = sim({ group: 'primary-backup', detector, seed: 11, count: 3, json: true });
+      expect(error).toBeUndefined();
+      return (JSON.parse(stdout.trim().split('\n').at(-1)!) as { coverage: Record<string, number> }).coverage['false suspicion'];
+    };
+    expect(suspicions('timeout')).toBeGreaterThan(0);
+    expect(suspicions('perfect')).toBe(0);
+  });
+
   it('a violation: what, the world, the last transitions, how to see it again, and exit code 99', () => {
     const real = groupRun.runGroupSeed;
     vi.spyOn(groupRun, 'runGroupSeed').mockImplementation((mode, seed, options) => ({
@@ -87,10 +97,12 @@ describe('failmask sim --group', () => {
     expect(stderr).toMatch(/seed 3 of quorum, replay with: failmask sim --group quorum --seed 3 --trace\n +7\.000 ms m1: vote: voted twice\n +world: /);
   });
 
-  it.each([
+  it.each<[string, Partial<SimArgs>]>([
     ['--shiviz', { group: undefined, shiviz: 'file' }],
     ['--log', { count: 2, log: 'file' }],
     ['--shiviz', { count: 2, shiviz: 'file' }],
+    ['--detector', { detector: 'perfect' }],
+    ['--detector', { group: undefined, detector: 'timeout' }],
   ])('%s where it makes no sense is refused before anything is run', (flag, args) => {
     expect(sim(args).error).toMatchObject({ exitCode: Exit.wrongUsage, message: expect.stringContaining(flag) as string });
   });

@@ -4,13 +4,13 @@ import type { GroupClient } from '../../group/client.ts';
 import type { HistoryEvent } from '../../group/history.ts';
 import { SingleClient } from '../../group/client/single-client.ts';
 import { VoteClient } from '../../group/client/vote-client.ts';
-import { TimeoutDetector } from '../../group/detector.ts';
+import { PerfectDetector, TimeoutDetector } from '../../group/detector.ts';
 import { isKvRead } from '../../group/kv/kv-operation.ts';
 import { KvMachine } from '../../group/kv/kv-machine.ts';
 import { QuorumClient } from '../../group/quorum/quorum-client.ts';
 import { QuorumReplica } from '../../group/quorum/quorum-replica.ts';
 import { RaftReplica } from '../../group/raft/raft-replica.ts';
-import type { Peer } from '../../group/replica.ts';
+import type { Peer, ReplicaId } from '../../group/replica.ts';
 import { Service } from '../../group/service.ts';
 import { ViewMachine } from '../../group/view/view-machine.ts';
 import { NO_VIEW, type View } from '../../group/view/view.ts';
@@ -40,8 +40,11 @@ const ORDERED_KINDS: SimEngine['kinds'] = ['get', 'put', 'cas', 'append', 'del']
 const MAX_VISITED = 200_000;
 const REGISTER_KINDS: SimEngine['kinds'] = ['get', 'put'];
 
-/** The mode's own engine, with the key-value store on it. */
-export function simEngine(scenario: GroupScenario): SimEngine {
+/** Knows which lives of members are over. */
+export type IsDead = (member: ReplicaId) => boolean;
+
+/** The mode's own engine, with the key-value store on it. `isDead`: in groups with views, suspicions are always right, and never late. */
+export function simEngine(scenario: GroupScenario, isDead?: IsDead): SimEngine {
   switch (scenario.mode) {
     case 'raft':
       return { member: (beginning) => raftMember(scenario, beginning), client: (name, random) => leaderClient(scenario, name, random), words: KV_WORDS, kinds: ORDERED_KINDS, judge };
@@ -54,7 +57,7 @@ export function simEngine(scenario: GroupScenario): SimEngine {
     default: {
       const { mode } = scenario;
       const client: ClientFactory = mode === 'primary-backup' ? (name, random) => leaderClient(scenario, name, random) : (name, random) => voteClient(scenario, name, random);
-      const member: ReplicaFactory = (beginning) => viewMember(scenario, mode, beginning);
+      const member: ReplicaFactory = (beginning) => viewMember(scenario, mode, beginning, isDead);
       const machines: ViewMachine[] = [];
       return {
         member, viewServer: (beginning) => viewServer(scenario, beginning, (machines[beginning.place] = new ViewMachine())), client, words: KV_WORDS, kinds: ORDERED_KINDS, judge,
@@ -117,13 +120,13 @@ function quorumClient({ members, deadlineMs, electionTimeoutMs }: GroupScenario,
   return new QuorumClient({ clientId, targets: members, members, deadlineMs, retryMs: electionTimeoutMs });
 }
 
-function viewMember(scenario: GroupScenario, mode: ViewMode, { self, isFounding, read, random, now, sink }: Beginning): SimReplica {
+function viewMember(scenario: GroupScenario, mode: ViewMode, { self, isFounding, read, random, now, sink }: Beginning, isDead: IsDead | undefined): SimReplica {
   const { electionTimeoutMs, snapshotBytes, keptEntries, maxSessions, viewServers } = scenario;
   const heartbeatMs = electionTimeoutMs / 6;
   return new ViewReplica({
     self, mode, fence: 'view-service', bootstrap: isFounding ? founders(scenario) : [], viewServers: peers('v', viewServers),
     service: new Service(new KvMachine(), maxSessions), storage: openStorage(read), random, now, sink,
-    detector: new TimeoutDetector({ heartbeatMs, minTimeoutMs: electionTimeoutMs, maxTimeoutMs: 10 * electionTimeoutMs }),
+    detector: isDead === undefined ? new TimeoutDetector({ heartbeatMs, minTimeoutMs: electionTimeoutMs, maxTimeoutMs: 10 * electionTimeoutMs }) : new PerfectDetector(isDead),
     config: { heartbeatMs, retryMs: electionTimeoutMs / 3, snapshotBytes, keptEntries },
   });
 }
