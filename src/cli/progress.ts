@@ -24,6 +24,18 @@ export function sampleOf(info: ConnectionInfo | undefined, bytes: number, total?
   };
 }
 
+/** Of what goes over several connections: the smallest window, the longest round trip. */
+export function sampleOfAll(infos: readonly ConnectionInfo[], bytes: number, total?: number): ProgressSample {
+  const srtts = infos.map(({ srttMs }) => srttMs).filter((srttMs) => srttMs > 0);
+  return {
+    bytes,
+    total,
+    retransmissions: infos.reduce((sum, { counters }) => sum + counters.retransmissions, 0),
+    cwndBytes: infos.reduce((least, { cwndBytes }) => Math.min(least, cwndBytes), infos.length === 0 ? 0 : Infinity),
+    srttMs: srtts.length === 0 ? undefined : Math.max(...srtts),
+  };
+}
+
 /** The clock and the timer, so that tests need none. `every` returns a function that stops it. */
 export interface ProgressClock {
   now(): number;

@@ -5,7 +5,7 @@ import { GroupSender } from '../net/group-sender.ts';
 import type { Socket } from '../net/socket.ts';
 import { CommandError, Exit, exitCodeOf, oneLine, UsageError, type ExitCode } from './exit.ts';
 import { Reporter } from './output.ts';
-import { Progress, type ProgressSample } from './progress.ts';
+import { Progress, sampleOfAll } from './progress.ts';
 import { openRecorders } from './recorders.ts';
 import { openInput } from './send-run.ts';
 import type { SendArgs } from './send.ts';
@@ -34,7 +34,7 @@ export async function runMembersSend(args: SendArgs): Promise<void> {
     isInterrupted = true;
     sender.abort();
   });
-  const progress = new Progress({ reporter, sample: () => sampleOf(sender, input.total) });
+  const progress = new Progress({ reporter, sample: () => sampleOfAll(sender.sockets.map((socket) => socket.info()).filter((info) => info !== undefined), sender.stableBytes, input.total) });
   progress.start();
   let outcome: GroupOutcome;
   try {
@@ -62,18 +62,6 @@ export function exitCodeOfLost(fates: readonly MemberFate[]): ExitCode {
 function checkMembers(members: readonly string[]): void {
   const twice = members.find((member, i) => members.indexOf(member) !== i);
   if (twice !== undefined) throw new UsageError(`${twice} stands in the list twice: each member counts once`);
-}
-
-function sampleOf(sender: GroupSender, total: number | undefined): ProgressSample {
-  const infos = sender.sockets.map((socket) => socket.info()).filter((info) => info !== undefined);
-  const srtts = infos.map(({ srttMs }) => srttMs).filter((srttMs) => srttMs > 0);
-  return {
-    bytes: sender.stableBytes,
-    total,
-    retransmissions: infos.reduce((sum, { counters }) => sum + counters.retransmissions, 0),
-    cwndBytes: infos.reduce((least, { cwndBytes }) => Math.min(least, cwndBytes), infos.length === 0 ? 0 : Infinity),
-    srttMs: srtts.length === 0 ? undefined : Math.max(...srtts),
-  };
 }
 
 function reportEvent(reporter: Reporter, { kind, member, atMs, reason }: MemberEvent): void {

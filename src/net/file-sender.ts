@@ -5,6 +5,7 @@ import type { OperationOutcome } from '../group/client.ts';
 import { decodeFileEntries, encodeFileStoreOperation, isFileRead, type FileEntry } from '../group/file-store-operation.ts';
 import { FileTransfer, type FileTransferOptions, type FileTransferOutcome } from '../group/file-transfer.ts';
 import { traitsOf, type Mode } from '../group/modes.ts';
+import type { ConnectionInfo } from '../tcp/connection.ts';
 import { monotonicNow } from './driver.ts';
 import { RemoteGroup, type GroupPlace } from './group-client.ts';
 
@@ -47,6 +48,11 @@ export class FileSender {
 
   get confirmedBytes(): number {
     return this.#transfer.confirmedBytes;
+  }
+
+  /** To balancers or members. */
+  connections(): ConnectionInfo[] {
+    return this.#group.connections();
   }
 
   /** Times that an answer was lost for good, and the group was asked where the file stands. */

@@ -7,6 +7,7 @@ import { createClient } from '../group/assemble.ts';
 import type { OperationOutcome } from '../group/client.ts';
 import type { Mode } from '../group/modes.ts';
 import { ClientHost } from '../host/client-host.ts';
+import type { ConnectionInfo } from '../tcp/connection.ts';
 import { resolveHost } from './datagram-socket.ts';
 import { monotonicNow } from './driver.ts';
 import { openHost, type OpenHost } from './host-driver.ts';
@@ -74,6 +75,11 @@ export class RemoteGroup {
   /** Why a target refused to talk to us, if one did. */
   get rejection(): string | undefined {
     return this.#open.host.rejection;
+  }
+
+  /** Of the connections that stand, or are being made. */
+  connections(): ConnectionInfo[] {
+    return [...this.#open.host.endpoint.connections()].map((connection) => connection.info());
   }
 
   close(): void {

@@ -9,7 +9,7 @@ import { FileSender, listFiles } from '../../net/file-sender.ts';
 import { textTable } from '../../report/table.ts';
 import { CommandError, Exit, type ExitCode } from '../exit.ts';
 import { Reporter } from '../output.ts';
-import { Progress } from '../progress.ts';
+import { Progress, sampleOfAll } from '../progress.ts';
 import { openInput } from '../send-run.ts';
 import { onInterrupt } from '../signals.ts';
 import type { FilesArgs, GroupSendArgs } from './send.ts';
@@ -30,7 +30,7 @@ export async function runGroupSend(args: GroupSendArgs, name: string): Promise<v
     sender.abort();
   });
   const startedAt = performance.now();
-  const progress = new Progress({ reporter, sample: () => ({ bytes: sender.confirmedBytes, total: input.total, retransmissions: sender.resumptions, cwndBytes: 0 }) });
+  const progress = new Progress({ reporter, sample: () => sampleOfAll(sender.connections(), sender.confirmedBytes, input.total) });
   progress.start();
   let outcome: FileTransferOutcome | undefined;
   try {
