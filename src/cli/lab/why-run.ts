@@ -70,6 +70,7 @@ function tables(reporter: Reporter, paint: Paint, words: Words, given: Iterable<
   }
   reporter.result(`${heading(words.tablesTitle, paint)}\n${paragraph(words.tablesLegend)}\n${paragraph(words.verdicts)}\n`);
   for (const mode of ARRANGEMENTS) reporter.result(cellsTable(mode, cells.filter((cell) => cell.mode === mode), words, paint));
+  reporter.result(`${words.runs(cells.reduce((sum, { runs }) => sum + runs, 0))}\n`);
   reporter.info(`${heading(words.beyond, paint)}\n${paragraph(words.storyLegend)}\n`);
   for (const cell of cells) if (isWorthTelling(cell)) reporter.info(storyOf(cell, words, paint));
   return cells.flatMap((cell) => differenceOf(cell, words));

@@ -8,7 +8,8 @@ const FAR_AHEAD = 1000;
 /**
  * What a two-faced member of a group with views says. A leader orders other operations for some; whoever begins a message of the agreed
  * order gives some a final stamp that comes later; and one that does not lead orders all the same. What it asks of the view service, and
- * what others asked it to pass on, it leaves as it is: against that only signatures would help.
+ * what others asked it to pass on, it leaves as it is: against that only signatures would help. Nor does it keep silent: a member that
+ * lives and acknowledges nothing stops a group with views, and that is no lie.
  */
 export const viewLie: MessageLie = (body, role) => {
   const message = decodeViewMessage(body);

@@ -11,7 +11,7 @@ export const english = {
     'two-faced:leader': 'two-faced, the leader too',
     'two-faced:non-leader': 'two-faced, not the leader',
   },
-  runs: (runs: number) => `${runs} runs`,
+  runs: (runs: number) => `${runs} runs.`,
   asTheory: (seed: number) => `Everything is as theory says. Seed ${seed}.`,
   notAsTheory: (what: string) => `not as theory says: ${what}`,
   cellDiffers: (cell: string, verdict: string, expected: string) => `${cell} gives ${verdict}, theory says ${expected}`,

@@ -13,7 +13,7 @@ export const portuguese: Words = {
     'two-faced:leader': 'duas caras, inclusive o líder',
     'two-faced:non-leader': 'duas caras, não o líder',
   },
-  runs: (runs) => `${runs} execuções`,
+  runs: (runs) => `${runs} execuções.`,
   asTheory: (seed) => `Tudo está como a teoria diz. Semente ${seed}.`,
   notAsTheory: (what) => `não está como a teoria diz: ${what}`,
   cellDiffers: (cell, verdict, expected) => `${cell} dá ${verdict}, a teoria diz ${expected}`,

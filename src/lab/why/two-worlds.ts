@@ -4,6 +4,7 @@ import { encodeKvResult, decodeKvResult } from '../../group/kv/kv-result.ts';
 import type { ReplyLie } from '../../group/lies.ts';
 import { sideBySide, transcriptOf, type Story } from '../../report/space-time.ts';
 import { textTable } from '../../report/table.ts';
+import { DETECTORS, type DetectorKind } from '../../sim/group/detector-kind.ts';
 import type { Beginning, SimReplica } from '../../sim/group/member-place.ts';
 import { unfencedMember } from './arrangements.ts';
 import type { Words } from './english.ts';
@@ -14,17 +15,16 @@ import { narrate } from './steps.ts';
 /** Experiments with two worlds that look alike to somebody who would have to act differently in them. */
 
 type Trouble = 'crash' | 'cut';
-type DetectorName = 'timeout' | 'perfect';
 
 /** k+1 members: one that is dead and one that is cut off, seen by the other; with timeouts, and with a detector that knows. */
 export function silence(seed: number, words: Words): Exhibit {
   const { title, worlds, both, header, detectors, conclusion } = words.silence;
   const runs = new Map<string, SilenceRun>();
-  for (const detector of ['timeout', 'perfect'] as const) {
+  for (const detector of DETECTORS) {
     for (const trouble of ['crash', 'cut'] as const) runs.set(`${detector} ${trouble}`, runSilence(seed, detector, trouble, words));
   }
   const [left, right] = [runs.get('timeout crash')!, runs.get('timeout cut')!];
-  const rows = (['timeout', 'perfect'] as const).map((detector) => [
+  const rows = DETECTORS.map((detector) => [
     detectors[detector], ...(['crash', 'cut'] as const).map((trouble) => `${runs.get(`${detector} ${trouble}`)!.verdict}, ${words.verdictOf[runs.get(`${detector} ${trouble}`)!.verdict]}`),
   ]);
   const { text, isSame } = compare(left.story, right.story, worlds, 'm0', words);
@@ -40,7 +40,7 @@ interface SilenceRun {
   readonly story: Story;
 }
 
-function runSilence(seed: number, detector: DetectorName, trouble: Trouble, words: Words): SilenceRun {
+function runSilence(seed: number, detector: DetectorKind, trouble: Trouble, words: Words): SilenceRun {
   const members = 2;
   let stage: Stage | undefined;
   const isDead = (peer: string): boolean => stage?.world.placeOf(peer)?.isUp === false;
