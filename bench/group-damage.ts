@@ -62,16 +62,16 @@ async function readAll(group: BenchGroup): Promise<boolean> {
   return found === KEYS;
 }
 
-/** The first thing that it says is wrong with it, if it says anything before it serves. */
+/** What it says is wrong with it, one thing after the other, before it serves. */
 async function complaintOf(group: BenchGroup): Promise<{ readonly state: MemberState['state']; readonly text: string }> {
-  let text = '';
+  const texts = new Set<string>();
   for (const deadline = performance.now() + RECOVERY_MS; performance.now() < deadline; await sleep(20)) {
     const { state, status, problem } = (await group.members()).find(({ id }) => id === VICTIM)!;
     if (state === 'dead' && problem !== null) return { state, text: problem };
-    if (text === '') text = status?.problem ?? '';
-    if (status !== null && status.problem === undefined) return { state, text };
+    if (status?.problem !== undefined) texts.add(status.problem);
+    if (status !== null && status.problem === undefined) return { state, text: [...texts].join(', then: ') };
   }
-  return { state: 'running', text: `not ready after ${RECOVERY_MS / 1000} s: ${text}` };
+  return { state: 'running', text: `not ready after ${RECOVERY_MS / 1000} s: ${[...texts].join(', then: ')}` };
 }
 
 async function hasOneDigest(group: BenchGroup): Promise<boolean> {

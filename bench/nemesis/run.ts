@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { createRandom } from '../../src/core/random.ts';
-import { parseHistory, type HistoryEvent } from '../../src/group/history.ts';
-import { KvClient } from '../../src/net/kv-client.ts';
+import { parseHistory } from '../../src/group/history.ts';
 import { BenchGroup, type MemberState } from '../group.ts';
 import { startProgram } from '../program.ts';
+import { readBack } from '../read-back.ts';
 import { strikeAll } from './faults.ts';
 import type { Procedure } from './procedures.ts';
 import { judge, type Judgement } from './verdict.ts';
@@ -48,7 +48,7 @@ async function torment(group: BenchGroup, procedure: Procedure, historyFile: str
   await load.exited;
   await group.becomesWhole(REPAIR_MS);
   const history = parseHistory(readFileSync(historyFile, 'utf8'));
-  const lastReads = await readAll(group, history, startMs);
+  const lastReads = await readBack(group, history, () => (Date.now() - startMs) * 1e6);
   const processes = await group.processes();
   const judgement = judge({
     procedure, history, lastReads, faults, startMs, keys: KEYS, rotateAfter: ROTATE_AFTER,
@@ -56,23 +56,6 @@ async function torment(group: BenchGroup, procedure: Procedure, historyFile: str
   });
   console.log(`at the end: ${String((await group.ask('GET', '/status'))['spares'])}`);
   return judgement;
-}
-
-/** Every key, when all work is over: what was acknowledged must be there. */
-async function readAll(group: BenchGroup, history: readonly HistoryEvent[], startMs: number): Promise<HistoryEvent[]> {
-  const targets = group.balancers.map((address) => ({ host: address.split(':')[0]!, port: Number(address.split(':')[1]) }));
-  const client = await KvClient.open({ mode: group.mode, clusterId: 'failmask', members: group.size, targets });
-  const now = (): number => (Date.now() - startMs) * 1e6;
-  const process = history.reduce((most, event) => Math.max(most, event.process), 0) + 1;
-  const reads: HistoryEvent[] = [];
-  for (const key of new Set(history.map((event) => event.key))) {
-    const invoke = now();
-    const result = await client.execute({ kind: 'get', key });
-    const value = result.kind === 'value' ? new TextDecoder().decode(result.value) : null;
-    reads.push({ process, op: 'get', key, value: null, old: null, result: value, invoke, complete: now(), ok: true });
-  }
-  client.close();
-  return reads;
 }
 
 /** What members say is wrong, digests that differ at equal places among it. */
