@@ -3,7 +3,7 @@
  * or those whose names have one of these words. Prints each run as group-nemesis does, then one table. Exits with 99 when something was not as it
  * must be. Uses dist/: build first.
  */
-import { textTable } from '../src/report/table.ts';
+import { markdownTable } from '../src/report/table.ts';
 import { DEFAULT_PROCEDURE, PROCEDURES } from './nemesis/procedures.ts';
 import { runProcedure } from './nemesis/run.ts';
 import { formatGap } from './nemesis/verdict.ts';
@@ -20,4 +20,4 @@ for (const [name, changes] of Object.entries(PROCEDURES).filter(([text]) => word
     verdict === 'violation' ? 'refused' : verdict, strikes === 0 ? '' : formatGap(worstGapMs), isAsExpected ? 'yes' : `NO: ${failures.join('; ')}`,
   ]);
 }
-console.log(`\n${textTable(['procedure', 'members', 'faults', 'on the leader', 'answered', 'history', 'longest gap', 'as it must be'], rows)}`);
+console.log(`\n${markdownTable(['procedure', 'members', 'faults', 'on the leader', 'answered', 'history', 'longest gap', 'as it must be'], rows)}`);

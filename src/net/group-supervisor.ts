@@ -197,7 +197,7 @@ export class GroupSupervisor {
     this.#tell('removed', id, '');
   }
 
-  /** Its disk is not believed any more: a new member takes its place, and catches up from the others. */
+  /** Its disk is not believed any more, or it is dead: it is let go, and a new member takes its place, and catches up from the others. */
   async rebuild(id: string): Promise<string> {
     const member = this.#find(id);
     if (member.record.kind !== 'member') throw new GroupRequestError(`${id} is no member`);
@@ -211,9 +211,10 @@ export class GroupSupervisor {
       await this.#caughtUp(member);
       return id;
     }
-    const successor = await this.add();
+    // First out, since it is gone in any case: if the new one fails in turn, it is that one's place that is to be filled.
     await this.remove(id);
     await rm(this.#directory(id), { recursive: true, force: true });
+    const successor = await this.add();
     this.#tell('replaced', id, `by ${successor}`);
     return successor;
   }
