@@ -57,6 +57,15 @@ export abstract class ReplicaOutput {
     return taken;
   }
 
+  /** Replies, and what was applied, where they stand on what is on disk already: they do not wait for what is written next. */
+  takeAnswers(role: Role): Ready | undefined {
+    if (this.#replies.length === 0) return undefined;
+    const answers = { persist: [], messages: [], committed: this.#committed, replies: this.#replies, role };
+    this.#replies = [];
+    this.#committed = [];
+    return answers;
+  }
+
   /** Replies that stand on disk writes which have failed: they must not leave. */
   takeUnsafe(): readonly ReplyMessage[] {
     const unsafe = [...this.#unsafe, ...this.#replies];

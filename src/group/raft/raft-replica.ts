@@ -133,8 +133,11 @@ export class RaftReplica implements Replica {
       else this.#replication.pump(this.#now);
       this.#reads.settle();
     }
+    const files = core.service.takeWrites();
+    const answers = files.length === 0 ? core.takeAnswers(core.role) : undefined;
+    if (answers !== undefined) return answers;
     this.#compact();
-    const persist = [...core.storage.takeWrites(), ...core.service.takeWrites()];
+    const persist = [...core.storage.takeWrites(), ...files];
     this.#writtenIndex = core.log.lastIndex;
     const { messages, replies, committed } = core.take();
     if (persist.length + messages.length + replies.length + committed.length === 0) return undefined;

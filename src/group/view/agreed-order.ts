@@ -173,7 +173,7 @@ export class AgreedOrder {
     return least;
   }
 
-  /** Asks again who has not answered. */
+  /** Asks again who has not answered. Where this member's log ends, its heartbeats say, too. */
   retry(): void {
     const core = this.#core;
     const view = core.view.number;
@@ -185,7 +185,6 @@ export class AgreedOrder {
         core.counters.resent++;
       }
     }
-    if (core.log.lastIndex > 0) core.multicast({ kind: 'ack', view, index: core.log.lastIndex, round: 0 });
   }
 
   /** A new message: it waits with a stamp above all that was seen. */

@@ -182,8 +182,11 @@ export class ViewReplica implements Replica {
     const now = this.#now;
     core.durableIndex = core.writtenIndex;
     this.#advance(now);
+    const files = core.service.takeWrites();
+    const answers = files.length === 0 ? core.takeAnswers(core.role) : undefined;
+    if (answers !== undefined) return answers;
     this.#compact();
-    const persist = [...core.storage.takeWrites(), ...core.service.takeWrites()];
+    const persist = [...core.storage.takeWrites(), ...files];
     core.writtenIndex = core.log.lastIndex;
     const { messages, replies, committed } = core.take();
     const errands = this.#membership.takeErrands();
@@ -203,6 +206,7 @@ export class ViewReplica implements Replica {
     const core = this.#core;
     switch (message.kind) {
       case 'alive':
+        if (message.isRunning) this.#agreed?.acknowledged(from, message.lastIndex);
         return;
       case 'report':
         return this.#flush.reported(from, message, now);
