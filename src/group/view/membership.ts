@@ -222,7 +222,8 @@ export class Membership {
   #askIn(): void {
     const core = this.#core;
     const { leader, log, self } = core;
-    if (leader === undefined || core.isMember) return;
+    // Before it knows that it is outside it is silent, or a view that counts on it would never find out that it cannot.
+    if (leader === undefined || core.isMember || !this.#hasSettledIn) return;
     // All of it: what the view has gone on without has another view's number there, and then a snapshot takes the log's place.
     core.send(leader.id, { kind: 'join', view: core.view.number, address: self.address, lastIndex: log.lastIndex, lastTerm: log.lastTerm });
   }

@@ -74,6 +74,33 @@ describe.each(MODES)('%s: disks', (mode) => {
     for (const id of ['m1', 'm2']) expect(cluster.node(id).machine.items).toEqual(['1', '2', '3', '4', '5', '6']);
   });
 
+  it('a disk that has lost its end, outside, and is let in without hearing of it: it asks nobody to let it in, so that the view notices', () => {
+    const cluster = new Cluster({ mode, size: 2 });
+    const client = cluster.open();
+    for (let serial = 1; serial <= 5; serial++) write(cluster, client, serial);
+    cluster.run(500);
+    cluster.crash('m2');
+    damageEnd(cluster, 'm2', 1);
+    cluster.run(3000);
+    expect(cluster.views.view).toMatchObject({ number: 2, members: [{ id: 'm1' }] });
+    let isStruck = false;
+    cluster.fate = ({ from, to }) => {
+      if (!isStruck && from === 'v1' && to === 'm1' && cluster.views.view.number === 3) {
+        isStruck = true;
+        cluster.crash('m2');
+        cluster.start('m2');
+      }
+      return 1;
+    };
+    cluster.start('m2');
+    cluster.run(10_000);
+    expect(isStruck).toBe(true);
+    cluster.settle();
+    write(cluster, client, 6);
+    cluster.run(500);
+    for (const id of ['m1', 'm2']) expect(cluster.node(id).machine.items).toEqual(['1', '2', '3', '4', '5', '6']);
+  });
+
   it('a disk that fails while it asks for another view: it has failed for good, whatever the answer is', () => {
     const cluster = new Cluster({ mode, size: 2 });
     const client = cluster.open();
