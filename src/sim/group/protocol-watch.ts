@@ -21,6 +21,8 @@ interface Taken {
   readonly commitIndex: number;
   readonly lastIndex: number;
   readonly votes: readonly (readonly [number, string])[];
+  /** Others hear of it; otherwise it is only on disk. */
+  readonly isPromised: boolean;
 }
 
 /** What one group (the members, or the view servers) has agreed on. */
@@ -54,6 +56,8 @@ export class ProtocolWatch implements Watch {
   /** Told of since the last Ready, by name of the place. */
   readonly #fresh = new Map<string, [number, string][]>();
   readonly #taken = new Map<string, Taken>();
+  /** What is on disk since the last Ready left. */
+  readonly #safe = new Map<string, Taken>();
   readonly #roles = new Map<string, Role>();
   readonly #commits = new Map<string, number>();
   /** Up to where a leader has just committed. */
@@ -101,18 +105,25 @@ export class ProtocolWatch implements Watch {
     // What could not be persisted has promised nothing.
     this.#taken.delete(place.name);
     if (ready.role === 'failed') return;
-    const leaves = ready.messages.length + ready.replies.length + (ready.errands?.length ?? 0) > 0;
+    const says = ready.messages.length + (ready.errands?.length ?? 0) > 0;
+    if (ready.persist.length === 0 && !says) {
+      // Answers alone stand on what is on disk already, whatever the member has in mind by now.
+      const safe = this.#safe.get(place.name);
+      if (ready.replies.length > 0 && safe !== undefined) this.#taken.set(place.name, safe);
+      return;
+    }
     const votes = this.#fresh.get(place.name) ?? [];
-    if (!leaves && votes.length === 0) return;
     this.#fresh.delete(place.name);
     const { term, commitIndex, lastIndex } = place.replica!.status();
-    this.#taken.set(place.name, { term, commitIndex, lastIndex, votes });
+    this.#taken.set(place.name, { term, commitIndex, lastIndex, votes, isPromised: says || ready.replies.length + votes.length > 0 });
   }
 
   readyLeaves(place: MemberPlace): void {
     const taken = this.#taken.get(place.name);
     if (taken === undefined) return;
     this.#taken.delete(place.name);
+    this.#safe.set(place.name, { ...taken, votes: [], isPromised: true });
+    if (!taken.isPromised) return;
     const ledger = this.#ledgerOf(place.identity);
     if (taken.term < ledger.term && !place.isDamaged) this.#broke(place, 'term', `its term went back from ${ledger.term} to ${taken.term}`);
     ledger.term = Math.max(ledger.term, taken.term);
@@ -128,6 +139,7 @@ export class ProtocolWatch implements Watch {
   began(place: MemberPlace): void {
     this.#fresh.delete(place.name);
     this.#taken.delete(place.name);
+    this.#safe.delete(place.name);
     this.#commits.delete(place.name);
     const ledger = this.#ledgers.get(place.identity);
     const status = place.replica!.status();
