@@ -65,11 +65,14 @@ export async function writeGroupRecord(directory: string, { mode, service, clust
   await replaceFile(join(directory, GROUP_FILE), `${JSON.stringify({ mode, service, clusterId, next, founders, processes }, undefined, 2)}\n`);
 }
 
-/** Makes an empty disk for a member. Throws Error when somebody's memory is there. */
+/** Makes an empty disk for a member, also of one that nothing was written to. Throws Error when somebody's memory is there. */
 export async function makeDisk(directory: string, label: Omit<DiskLabel, 'hasBegun'>): Promise<void> {
   await mkdir(directory, { recursive: true });
-  const others = (await readdir(directory)).filter((name) => !name.startsWith(LABEL_FILE));
-  if (others.length > 0) throw new Error(`${directory} is not empty (${others[0]}), and ${GROUP_FILE} beside it does not know of it: move it away`);
+  const names = await readdir(directory);
+  const others = names.filter((name) => !name.startsWith(LABEL_FILE));
+  // Where a first start has failed, folders and locks may be left; nothing was promised without a log.
+  const isUnused = !names.includes('log') && names.includes(LABEL_FILE) && (await readObject(join(directory, LABEL_FILE)))?.['hasBegun'] === false;
+  if (others.length > 0 && !isUnused) throw new Error(`${directory} is not empty (${others[0]}), and ${GROUP_FILE} beside it does not know of it: move it away`);
   await writeDiskLabel(directory, { ...label, hasBegun: false });
 }
 

@@ -54,7 +54,8 @@ interface Member {
   wasStopped: boolean;
   /** What it said last of what is wrong. */
   lastWords: string | undefined;
-  isBeingReplaced: boolean;
+  /** It is being restarted, removed or replaced. */
+  isChanging: boolean;
 }
 
 export interface ProcessStatus {
@@ -82,7 +83,7 @@ const CATCH_UP_TIMEOUT_MS = 240_000;
 const STOP_TIMEOUT_MS = 3000;
 
 function newMember(record: Identity): Member {
-  return { record, process: undefined, startedMs: -Infinity, wasStopped: false, lastWords: undefined, isBeingReplaced: false };
+  return { record, process: undefined, startedMs: -Infinity, wasStopped: false, lastWords: undefined, isChanging: false };
 }
 
 /** Starts the processes of a group, and does to them what people ask for. */
@@ -92,6 +93,8 @@ export class GroupSupervisor {
   #founders: readonly Place[] = [];
   #nextMember: number;
   #isStopping = false;
+  /** The last word about who belongs to the group; the next waits for it. */
+  #recorded: Promise<void> = Promise.resolve();
 
   constructor(options: GroupSupervisorOptions) {
     this.#options = options;
@@ -155,8 +158,12 @@ export class GroupSupervisor {
   }
 
   /** Starts a process that has ended again, with the disk that it had. */
-  async restart(id: string): Promise<void> {
-    const member = this.#find(id);
+  restart(id: string): Promise<void> {
+    return this.#change(id, (member) => this.#restart(member));
+  }
+
+  async #restart(member: Member): Promise<void> {
+    const { id } = member.record;
     if (member.process !== undefined && !member.process.hasExited) throw new GroupRequestError(`${id} is running: kill it first`);
     await this.#launch(member);
     await this.#begin(member);
@@ -185,9 +192,13 @@ export class GroupSupervisor {
   }
 
   /** Out of the group, and its process with it. */
-  async remove(id: string): Promise<void> {
-    const member = this.#find(id);
-    if (member.record.kind !== 'member') throw new GroupRequestError(`${id} is no member`);
+  remove(id: string): Promise<void> {
+    return this.#change(id, (member) => this.#remove(member));
+  }
+
+  async #remove(member: Member): Promise<void> {
+    const { id, kind: own } = member.record;
+    if (own !== 'member') throw new GroupRequestError(`${id} is no member`);
     this.#assertMembership('open');
     await this.#administer({ type: 'remove', id }, `${id} was not let go`);
     await this.#end(member, 'SIGKILL');
@@ -198,8 +209,12 @@ export class GroupSupervisor {
   }
 
   /** Its disk is not believed any more, or it is dead: it is let go, and a new member takes its place, and catches up from the others. */
-  async rebuild(id: string): Promise<string> {
-    const member = this.#find(id);
+  rebuild(id: string): Promise<string> {
+    return this.#change(id, (member) => this.#rebuild(member));
+  }
+
+  async #rebuild(member: Member): Promise<string> {
+    const { id } = member.record;
     if (member.record.kind !== 'member') throw new GroupRequestError(`${id} is no member`);
     this.#assertMembership('open', 'seats');
     await this.#end(member, 'SIGKILL');
@@ -207,12 +222,12 @@ export class GroupSupervisor {
       // Its seat is taken by one without memory, which gets it back from the others.
       await rm(this.#directory(id), { recursive: true, force: true });
       await this.#makeDisk(member.record, false);
-      await this.restart(id);
+      await this.#restart(member);
       await this.#caughtUp(member);
       return id;
     }
     // First out, since it is gone in any case: if the new one fails in turn, it is that one's place that is to be filled.
-    await this.remove(id);
+    await this.#remove(member);
     await rm(this.#directory(id), { recursive: true, force: true });
     const successor = await this.add();
     this.#tell('replaced', id, `by ${successor}`);
@@ -358,11 +373,20 @@ export class GroupSupervisor {
   /** A balancer found a member down for so long. All balancers do, each in its own time: it is replaced once, and its successor's process is not blamed. */
   #replace(id: string, downForMs: Millis): void {
     const member = this.#members.get(id);
-    if (this.#isStopping || member === undefined || member.isBeingReplaced || member.startedMs > performance.now() - downForMs) return;
-    member.isBeingReplaced = true;
-    this.rebuild(id).catch((error: Error) => this.#tell('problem', id, error.message)).finally(() => {
-      member.isBeingReplaced = false;
-    });
+    if (this.#isStopping || member === undefined || member.isChanging || member.startedMs > performance.now() - downForMs) return;
+    this.rebuild(id).catch((error: Error) => this.#tell('problem', id, error.message));
+  }
+
+  /** One change of a member at a time: two that replace it would bring two in its place, and its disk must not go while it is started. */
+  async #change<T>(id: string, act: (member: Member) => Promise<T>): Promise<T> {
+    const member = this.#find(id);
+    if (member.isChanging) throw new GroupRequestError(`${id} is being restarted, removed or replaced already`);
+    member.isChanging = true;
+    try {
+      return await act(member);
+    } finally {
+      member.isChanging = false;
+    }
   }
 
   async #end(member: Member, signal: NodeJS.Signals): Promise<void> {
@@ -416,8 +440,13 @@ export class GroupSupervisor {
     return record;
   }
 
-  async #writeRecord(): Promise<void> {
+  /** As it is when its turn has come: of two that are asked for at once, the later one says all. */
+  #writeRecord(): Promise<void> {
     const { mode, service, clusterId, dataDirectory } = this.#options;
-    await writeGroupRecord(dataDirectory, { mode, service, clusterId, next: this.#nextMember, founders: this.#founders, processes: [...this.#members.values()].map(({ record }) => record) });
+    const written = this.#recorded.then(() => writeGroupRecord(dataDirectory, {
+      mode, service, clusterId, next: this.#nextMember, founders: this.#founders, processes: [...this.#members.values()].map(({ record }) => record),
+    }));
+    this.#recorded = written.catch(() => {});
+    return written;
   }
 }

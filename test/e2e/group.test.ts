@@ -103,6 +103,19 @@ describe('a group of processes', () => {
     expect(await run('kv', 'get', 'x', '--control', control)).toMatchObject({ code: 0, stdout: '1\n' });
   });
 
+  it('changes asked for at once: of two that replace a member one is refused, and the record of the group stays whole', async () => {
+    const directory = join(makeDirectory(), 'disks');
+    const { control } = await start('--size', 5, '--data-dir', directory);
+    const rebuild = (id: string): ReturnType<typeof run> => run('group', 'rebuild', id, '--control', control);
+    const ended = await Promise.all([rebuild('m2'), rebuild('m2'), rebuild('m3'), run('group', 'add', '--control', control)]);
+    expect(ended.map(({ code }) => code).sort()).toEqual([0, 0, 0, 1]);
+    expect(ended.map(({ stderr }) => stderr).join('')).toMatch(/m2 is being restarted, removed or replaced already|there is no m2/);
+    const ids = (await status(control)).filter(({ kind }) => kind === 'member').map(({ id }) => id);
+    expect([...ids].sort()).toEqual(['m1', 'm4', 'm5', 'm6', 'm7', 'm8']);
+    const record = JSON.parse(readFileSync(join(directory, 'group.json'), 'utf8')) as { processes: { id: string; kind: string }[] };
+    expect(record.processes.filter(({ kind }) => kind === 'member').map(({ id }) => id)).toEqual(ids);
+  });
+
   it('a member that balancers find silent is replaced once by a new one, which catches up, and never wakes again', async () => {
     const { up, control } = await start('--size', 3, '--balancers', 2, '--replace-after', '100ms');
     expect((await run('kv', 'put', 'x', 'before', '--control', control)).code).toBe(0);

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -57,6 +57,18 @@ describe('the label of a disk', () => {
   it('is not put on a disk that has a content', async () => {
     writeFileSync(join(directory, 'log'), 'x');
     await expect(makeDisk(directory, LABEL)).rejects.toThrow(/is not empty \(log\)/);
+  });
+
+  it('is put once more on a disk that was made and never written to', async () => {
+    await makeDisk(directory, LABEL);
+    mkdirSync(join(directory, 'files'));
+    writeFileSync(join(directory, 'lock.1.1.ab'), '');
+    await makeDisk(directory, LABEL);
+    writeFileSync(join(directory, 'log'), 'x');
+    await expect(makeDisk(directory, LABEL)).rejects.toThrow(/is not empty/);
+    rmSync(join(directory, 'log'));
+    await writeDiskLabel(directory, { ...LABEL, hasBegun: true });
+    await expect(makeDisk(directory, LABEL)).rejects.toThrow(/is not empty/);
   });
 
   it.each([['mode', 'quorum'], ['clusterId', 'another'], ['id', 'm2']])('of another is refused: %s', async (name, value) => {
