@@ -261,9 +261,11 @@ export class Membership {
     this.#core.problem = undefined;
     this.#troubleSinceMs = undefined;
     this.#deaf.clear();
+    const { detector, fence, bootstrap, self } = this.#options;
+    // Only the leader speaks to one outside: that others were silent is no reason to leave them out.
+    if (!this.#core.isMember) detector.watch([], now);
     this.#core.adopt(view, now);
-    const watched = this.#options.fence === 'none' ? this.#options.bootstrap : view.members;
-    this.#options.detector.watch(watched.map(({ id }) => id).filter((id) => id !== this.#options.self.id), now);
+    detector.watch((fence === 'none' ? bootstrap : view.members).map(({ id }) => id).filter((id) => id !== self.id), now);
     this.#options.onView(now);
   }
 

@@ -43,6 +43,14 @@ describe.each(MODES)('%s: newcomers', (mode) => {
     expect(cluster.views.view).toMatchObject({ number: 1, members: [{ id: 'm1' }, { id: 'm2' }] });
   });
 
+  it('one who comes in after a long time, over slow links, leaves nobody out who was silent to it as long as it stood outside', () => {
+    const isSlow = (id: string): boolean => id === 'm2' || id === 'm3';
+    const cluster = new Cluster({ mode, size: 3, joiners: 1, delayMs: (_, { from, to }) => ((from === 'm4' && isSlow(to)) || (isSlow(from) && to === 'm4') ? 400 : 5) });
+    cluster.fate = ({ from }, message) => (from === 'm4' && message?.kind === 'join' && cluster.now < 3000 ? 0 : 1);
+    cluster.run(20_000);
+    expect(cluster.views.view).toMatchObject({ number: 2, members: [{ id: 'm1' }, { id: 'm2' }, { id: 'm3' }, { id: 'm4' }] });
+  });
+
   it('one who dies half-way is forgotten, and the log is no longer kept for it', () => {
     const cluster = new Cluster({ mode, size: 2, joiners: 1, config: SMALL });
     cluster.crash('m3');
