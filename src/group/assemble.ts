@@ -28,7 +28,7 @@ const MAX_SUSPICION_FACTOR = 4;
 
 /** A replica whose membership people may change. */
 export interface Administered {
-  /** Takes a member in, or says why not (now). Only whoever orders can. */
+  /** Takes a member in, and says why it is not yet so: ask again until it is. Only whoever orders can. */
   addMember(peer: Peer, now: Millis): string | undefined;
   removeMember(id: ReplicaId, now: Millis): string | undefined;
 }

@@ -128,7 +128,7 @@ export class ReplicaServer {
     this.#routes.set(routes);
   }
 
-  /** Why not (now); undefined when it is on its way. */
+  /** Why it is not yet so; undefined when it is. */
   addMember(peer: Peer): string | undefined {
     return this.#administer((replica) => replica.addMember?.(peer, monotonicNow()));
   }

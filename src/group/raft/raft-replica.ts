@@ -75,7 +75,7 @@ export class RaftReplica implements Replica {
     else this.#replication.propose(request, now);
   }
 
-  /** Takes a member in, without a vote until it has caught up; or says why not (now). */
+  /** Takes a member in, without a vote until it has caught up, and says why it is not yet so: ask again until it is. */
   addMember(peer: Peer, now: Millis): string | undefined {
     return this.#change((members) => {
       if (members.some(({ id }) => id === peer.id)) return undefined;
@@ -84,6 +84,7 @@ export class RaftReplica implements Replica {
     });
   }
 
+  /** Lets a member go, and says why it is not yet so: ask again until it is. */
   removeMember(id: ReplicaId, now: Millis): string | undefined {
     return this.#change((members) => {
       const left = members.filter((member) => member.id !== id);
@@ -229,10 +230,11 @@ export class RaftReplica implements Replica {
   }
 
   #change(attempt: (members: Membership) => string | undefined): string | undefined {
-    const { isLeader, members, counters } = this.#core;
-    const reason = isLeader ? attempt(members) : 'this member does not lead';
-    if (reason !== undefined) counters.refusedChanges++;
-    return reason;
+    const core = this.#core;
+    const reason = core.isLeader ? attempt(core.members) : 'this member does not lead';
+    if (reason !== undefined) core.counters.refusedChanges++;
+    // What is in this log only may go with its leader.
+    return reason ?? (core.memberships.index > core.commitIndex ? 'the change is on its way' : undefined);
   }
 
   /** Followers that a leader has not heard for an election timeout. */
