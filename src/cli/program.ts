@@ -7,6 +7,11 @@ import { explainUsage } from './usage.ts';
 // `any`: each module knows its own arguments; a list of them has no common type.
 export type Command = CommandModule<any, any>;
 
+/** A command that does nothing itself. */
+export interface CommandGroup extends CommandModule {
+  readonly subcommands: readonly Command[];
+}
+
 export interface ProgramOptions {
   /** Width of --help. The terminal's, at most 100, when absent. */
   readonly columns?: number;
@@ -32,7 +37,7 @@ const EXAMPLES: [string, string][] = [
  * UsageError for wrong usage and with the command's own error otherwise, and prints nothing about errors itself.
  */
 export async function runProgram(args: readonly string[], commands: readonly Command[], { columns = helpColumns() }: ProgramOptions = {}): Promise<void> {
-  const commandTexts = commands.map(({ command = [] }) => [command].flat().join(' '));
+  const commandTexts = textsOf(commands);
   const explain = (message: string | undefined, error: unknown): unknown => explainUsage(message, error, args, commandTexts);
   try {
     await buildParser(protectDashes(args), commands, columns)
@@ -44,6 +49,14 @@ export async function runProgram(args: readonly string[], commands: readonly Com
     // Some errors pass `fail` by.
     throw explain(undefined, error);
   }
+}
+
+/** Commands as declared, those of a command behind its name. */
+function textsOf(commands: readonly Command[], above = ''): string[] {
+  return commands.flatMap((module) => {
+    const text = above + [module.command ?? []].flat().join(' ');
+    return [text, ...textsOf((module as Partial<CommandGroup>).subcommands ?? [], `${text} `)];
+  });
 }
 
 function buildParser(args: string[], commands: readonly Command[], columns: number): Argv {

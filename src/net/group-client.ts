@@ -32,7 +32,7 @@ export interface GroupClientOptions extends GroupPlace {
 
 type Waiting = Map<number, (outcome: OperationOutcome) => void>;
 
-/** A client of a group, whatever it replicates, on a UDP socket of its own. */
+/** A client of a group, whatever it replicates, on a UDP socket of its own. It keeps the process alive until it is closed: between two dials nothing else does. */
 export class RemoteGroup {
   readonly #open: OpenHost<ClientHost>;
   readonly #waiting: Waiting;
@@ -50,7 +50,7 @@ export class RemoteGroup {
     const isIpv6 = targets.some(({ host }) => host.includes(':'));
     const clientId = randomUUID();
     const open = await openHost<ClientHost>({
-      host: isIpv6 ? '::' : '0.0.0.0', port: 0, name: 'client', isRef: false,
+      host: isIpv6 ? '::' : '0.0.0.0', port: 0, name: 'client', isRef: true,
       build: (endpoint) => new ClientHost({
         endpoint, clusterId, clientId, targets,
         client: createClient({ ...others, clientId, targets: targets.map(formatAddress), random: createRandom(randomInt(2 ** 32)) }),

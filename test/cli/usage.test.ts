@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { UsageError } from '../../src/cli/exit.ts';
 import { explainUsage } from '../../src/cli/usage.ts';
 
-const COMMANDS = ['send <to> [file]', 'bench <what>'];
+const COMMANDS = ['send <to> [file]', 'bench <what>', 'group', 'group kill <members..>', 'group send [file]'];
 
 function explain(message: string, ...args: string[]): string {
   const error = explainUsage(message, undefined, args, COMMANDS);
@@ -32,4 +32,12 @@ test('names get the dashes that they were given with; words get none', () => {
 
 test('what is not known here is passed on, in one line', () => {
   expect(explain('Something\n  new', 'send')).toBe('Something new (see failmask send --help)');
+});
+
+test('a command of a command is named with those above it', () => {
+  expect(explain('Did you mean kill?', 'group', '--json', 'kil', 'm1')).toBe('no command "kil": did you mean kill? (see failmask group --help)');
+  expect(explain('Did you mean send?', 'sen')).toBe('no command "sen": did you mean send? (see failmask --help)');
+  expect(explain('Not enough non-option arguments: got 0, need at least 1', 'group', 'kill')).toBe('missing: members (see failmask group kill --help)');
+  expect(explain('Unknown argument: lose', 'group', 'send', '--lose')).toBe('not understood: --lose (see failmask group send --help)');
+  expect(explain('Unknown argument: lose', 'send', '--lose')).toBe('not understood: --lose (see failmask send --help)');
 });

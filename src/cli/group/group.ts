@@ -1,5 +1,6 @@
-import type { Argv, CommandModule } from 'yargs';
+import type { Argv } from 'yargs';
 
+import type { Command, CommandGroup } from '../program.ts';
 import { actionCommands, addCommand, healCommand, partitionCommand } from './actions.ts';
 import { memberCommand } from './member.ts';
 import { nodeCommand } from './node.ts';
@@ -7,12 +8,14 @@ import { filesCommand, groupSendCommand } from './send.ts';
 import { statusCommand } from './status.ts';
 import { upCommand } from './up.ts';
 
-export const groupCommand: CommandModule = {
+const subcommands: readonly Command[] = [
+  upCommand, statusCommand, groupSendCommand, filesCommand, ...actionCommands, partitionCommand, healCommand, addCommand, memberCommand, nodeCommand,
+];
+
+export const groupCommand: CommandGroup = {
   command: 'group',
   describe: 'processes that replicate: start a group, hurt it, look at it',
-  builder: (yargs: Argv) =>
-    [upCommand, statusCommand, groupSendCommand, filesCommand, ...actionCommands, partitionCommand, healCommand, addCommand, memberCommand, nodeCommand]
-      .reduce((parser, command) => parser.command(command as CommandModule), yargs)
-      .demandCommand(1, 'name what the group is to do: up, status, kill, …'),
+  subcommands,
+  builder: (yargs: Argv) => yargs.command([...subcommands]).demandCommand(1, 'name what the group is to do: up, status, kill, …'),
   handler: () => {},
 };

@@ -51,5 +51,5 @@ function report(reporter: Reporter, name: Name, key: string, result: KvResult): 
   if (result.kind === 'value' && !reporter.isJson) process.stdout.write(result.value.at(-1) === 0x0a ? result.value : `${text}\n`);
   if (result.kind === 'length') reporter.info(`${result.bytes} bytes`);
   if (result.kind === 'absent') throw new CommandError(`get ${key}: nothing is there`, Exit.runtimeError);
-  if (result.kind === 'truth' && !result.value) throw new CommandError(name === 'cas' ? `cas ${key}: something else is there` : `del ${key}: nothing was there`, Exit.runtimeError);
+  if (result.kind === 'truth' && !result.value) throw new CommandError(name === 'cas' ? `cas ${key}: what is there is not what was expected` : `del ${key}: nothing was there`, Exit.runtimeError);
 }

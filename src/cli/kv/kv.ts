@@ -3,6 +3,7 @@ import type { Argv, CommandModule } from 'yargs';
 import { checkCommand } from './check.ts';
 import { loadCommand } from './load.ts';
 import { targetOptions, type TargetArgs } from '../group/target.ts';
+import type { Command, CommandGroup } from '../program.ts';
 
 export interface KvArgs extends TargetArgs {
   key: string;
@@ -41,12 +42,12 @@ const operations = [
   operation('del', '', 'delete; exits with 1 if there was nothing'),
 ];
 
-export const kvCommand: CommandModule = {
+const subcommands: readonly Command[] = [...operations, loadCommand, checkCommand];
+
+export const kvCommand: CommandGroup = {
   command: 'kv',
   describe: 'a client of a replicated key-value store',
-  builder: (yargs: Argv) =>
-    [...operations, loadCommand, checkCommand]
-      .reduce((parser, command) => parser.command(command as CommandModule), yargs)
-      .demandCommand(1, 'name an operation: get, put, cas, append, del, load, check'),
+  subcommands,
+  builder: (yargs: Argv) => yargs.command([...subcommands]).demandCommand(1, 'name an operation: get, put, cas, append, del, load, check'),
   handler: () => {},
 };

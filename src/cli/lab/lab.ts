@@ -2,6 +2,7 @@ import type { Argv, CommandModule } from 'yargs';
 
 import { parseLanguage, type Language } from '../../lab/why/language.ts';
 import { flagValue, seed, whole } from '../flags.ts';
+import type { Command, CommandGroup } from '../program.ts';
 
 export interface WhyArgs {
   members: number;
@@ -57,9 +58,12 @@ const modesCommand: CommandModule<object, ModesArgs> = {
   },
 };
 
-export const labCommand: CommandModule = {
+const subcommands: readonly Command[] = [whyCommand, modesCommand];
+
+export const labCommand: CommandGroup = {
   command: 'lab',
   describe: 'experiments: what masks which failure, and why',
-  builder: (yargs: Argv) => yargs.command(whyCommand as CommandModule).command(modesCommand as CommandModule).demandCommand(1, 'name an experiment: why, modes'),
+  subcommands,
+  builder: (yargs: Argv) => yargs.command([...subcommands]).demandCommand(1, 'name an experiment: why, modes'),
   handler: () => {},
 };
