@@ -4,7 +4,7 @@ import { STATUSES, type Reply } from './state-machine.ts';
 
 /** Messages between clients and members, and among members. One frame holds one message; its first byte is its kind. */
 
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 /** "FMGR": whoever speaks something else is told apart at once. */
 const MAGIC = 0x464d4752;
 

@@ -12,6 +12,8 @@ import { Redial } from './redial.ts';
 
 /** Connections that others may open to one member at a time; more are reset. */
 const MAX_CONNECTIONS = 256;
+/** Heard from one connection before what follows from it is taken. */
+const MAX_HEARD_BYTES = 64 * 1024;
 
 export interface MemberHostOptions {
   readonly endpoint: Endpoint;
@@ -127,10 +129,16 @@ export class MemberHost extends EndpointHost {
     const node = this.#node;
     const { state } = connection;
     if (state !== CLOSED && state !== SYN_SENT && state !== SYN_RECEIVED) this.#redial.succeeded(id);
+    let heardBytes = 0;
     while (node.wantsInput(id)) {
       const bytes = connection.read();
       if (bytes === undefined) return;
       node.received(id, bytes, now);
+      heardBytes += bytes.length;
+      if (heardBytes < MAX_HEARD_BYTES) continue;
+      // What it has asked for counts against what it may leave untaken, before it is asked for more.
+      this.#takeReady();
+      heardBytes = 0;
     }
   }
 

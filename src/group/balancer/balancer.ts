@@ -96,12 +96,6 @@ export class Balancer {
     this.#route(now);
   }
 
-  /** A new process takes the place of one that failed. */
-  replaceMember(name: string, newName: string, address: string, now: Millis): void {
-    this.removeTarget(name, now);
-    this.addTarget(newName, address, now);
-  }
-
   /** Names of the members, in the order in which they were added. */
   get targets(): string[] {
     return [...this.#targets.keys()];

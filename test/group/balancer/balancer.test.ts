@@ -304,7 +304,8 @@ describe('health and replacement', () => {
   it('a replacement takes the place of the one that failed', () => {
     const world = led();
     world.leave('m2');
-    world.balancer.replaceMember('m2', 'm4', 'm4:1', world.now);
+    world.balancer.removeTarget('m2', world.now);
+    world.balancer.addTarget('m4', 'm4:1', world.now);
     world.join('m4');
     world.run(500);
     expect(world.balancer.report(world.now).members.map(({ name, state }) => [name, state])).toEqual([['m1', 'healthy'], ['m3', 'healthy'], ['m4', 'healthy']]);
