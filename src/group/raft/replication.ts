@@ -18,6 +18,7 @@ const TRANSFER_PATIENCE = 5;
 export class Replication {
   readonly #core: RaftCore;
   readonly #progress = new Map<ReplicaId, Progress>();
+  /** Of heartbeats, and of what has to be sent again: rounds that reads begin in between must not put it off. */
   #heartbeatDueMs: Millis = Infinity;
   #quorumDueMs: Millis = Infinity;
   /** Of the leader's messages to all: see Reads. */
@@ -60,6 +61,7 @@ export class Replication {
     for (const { id } of core.members) if (id !== core.self.id) this.#progress.set(id, new Progress(core.log.lastIndex + 1, now));
     this.#firstIndex = core.log.lastIndex + 1;
     this.#quorumDueMs = now + core.config.electionTimeoutMs;
+    this.#heartbeatDueMs = now + core.config.heartbeatMs;
     this.#append({ kind: 'no-op' }, now);
     this.broadcast(now);
   }
@@ -100,7 +102,6 @@ export class Replication {
   /** Sends to all what there is to send, now; to whom there is nothing, a heartbeat. Begins a new round. */
   broadcast(now: Millis): void {
     this.#round++;
-    this.#heartbeatDueMs = now + this.#core.config.heartbeatMs;
     for (const [id, progress] of this.#progress) if (!this.#sendEntries(id, progress, now)) this.#sendAppend(id, progress, []);
   }
 
@@ -112,6 +113,7 @@ export class Replication {
   handleTimeout(now: Millis): void {
     if (this.#quorumDueMs <= now) this.#checkQuorum(now);
     if (!this.#core.isLeader || this.#heartbeatDueMs > now) return;
+    this.#heartbeatDueMs = now + this.#core.config.heartbeatMs;
     for (const [id, progress] of this.#progress) {
       progress.isWaiting = false;
       if (this.#hasLost(progress, now)) progress.endSnapshot();

@@ -305,6 +305,32 @@ describe('reads', () => {
     expect(answers(cluster, client, 1)).toEqual([]);
   });
 
+  it('reads that never pause do not put off what has to be sent again', () => {
+    const cluster = new Cluster({ size: 3, config: { snapshotBytes: 2000, keptEntries: 5 } });
+    const client = cluster.open();
+    const leader = cluster.leader()!;
+    const down = [...cluster.nodes.keys()].find((id) => id !== leader)!;
+    cluster.crash(down);
+    for (let serial = 1; serial <= 200; serial++) {
+      cluster.propose(leader, { clientId: client, serial, acknowledged: serial - 1, text: `+${'x'.repeat(100)}` });
+      cluster.run(10);
+    }
+    // The snapshot that it needs is lost at first.
+    let firstMs = Infinity;
+    cluster.fate = ({ to }, message) => {
+      if (to !== down || message?.kind !== 'chunk') return 1;
+      firstMs = Math.min(firstMs, cluster.now);
+      return cluster.now - firstMs < 50 ? 0 : 1;
+    };
+    cluster.start(down);
+    for (let serial = 201; serial <= 800; serial++) {
+      cluster.propose(leader, { clientId: client, serial, acknowledged: serial - 1, text: '?' });
+      cluster.run(5);
+    }
+    expect(answers(cluster, client, 790)).toEqual(['ok']);
+    expect(cluster.replica(leader).status().counters[`lag ${down}`]).toBe(0);
+  });
+
   it('more than may wait are told so', () => {
     const cluster = new Cluster({ size: 3, config: { maxPendingReads: 10 } });
     const client = cluster.open();
