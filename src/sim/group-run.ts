@@ -121,7 +121,9 @@ function heal(world: ReplicaWorld, nemesis: Nemesis, scenario: GroupScenario, ra
 function judgeLiveness(world: ReplicaWorld, nemesis: Nemesis, workload: Workload, scenario: GroupScenario, left: ReadonlySet<MemberPlace>): void {
   const { isOrdered } = traitsOf(scenario.mode);
   const healedMs = world.now;
-  const report = (message: string): void => world.verdicts.report('liveness', world.now, '*', `${(world.now - healedMs).toFixed(0)} ms after healing, ${message}`);
+  const report = (message: string): void => {
+    if (!isOver(world, nemesis, scenario)) world.verdicts.report('liveness', world.now, '*', `${(world.now - healedMs).toFixed(0)} ms after healing, ${message}`);
+  };
   workload.startCounting();
   world.run(healedMs + LIVENESS_MS, () => workload.successes.every((count) => count >= PROGRESS));
   const stuck = workload.successes.flatMap((count, i) => (count >= PROGRESS ? [] : [`c${i} (${count})`]));
@@ -139,6 +141,16 @@ function judgeLiveness(world: ReplicaWorld, nemesis: Nemesis, workload: Workload
   const deadlineMs = world.now + LIVENESS_MS;
   while (world.now < deadlineMs && !areEqual()) world.run(world.now + QUIET_MS);
   if (!areEqual()) report(`members differ, or do not serve: ${describeMembers(world)}`);
+}
+
+/**
+ * More failed at a time than a view mode bears, and of the last view there is no disk left that surely has everything: whoever comes back
+ * cannot know what the last to fail knew (Skeen 1985), and the group rightly says nothing any more.
+ */
+function isOver(world: ReplicaWorld, { registrar }: Nemesis, { profile }: GroupScenario): boolean {
+  const members = registrar.currentView?.members ?? [];
+  const isGone = (place: MemberPlace | undefined): boolean => place === undefined || (place.isDamaged && place.replica?.status().problem !== undefined);
+  return profile === 'beyond' && members.length > 0 && members.every(({ id }) => isGone(world.placeOf(id)));
 }
 
 function describeMembers(world: ReplicaWorld): string {

@@ -48,6 +48,11 @@ export class Registrar {
     return this.#task !== undefined;
   }
 
+  /** What the view service has decided last, where there is one. */
+  get currentView(): View | undefined {
+    return this.#options.currentView?.();
+  }
+
   isInside(place: MemberPlace): boolean {
     return this.#inside.has(place);
   }
@@ -59,7 +64,7 @@ export class Registrar {
     const isOfViews = traitsOf(this.#options.scenario.mode).hasViews && place === this.#world.members[place.index];
     if (!isOfViews) return true;
     const status = place.replica?.status();
-    return place.isUp && status?.problem === undefined && status?.term === (this.#options.currentView?.().number ?? status?.term);
+    return place.isUp && status?.problem === undefined && status?.term === (this.currentView?.number ?? status?.term);
   }
 
   /** More than one at a time could be more than the group can bear. */
