@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, statSync, mkdirSync, rmdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { createServer } from '../../src/index.ts';
 import { endAll, failmask, makeDirectory } from './program.ts';
 import { codes, randomFile, receiver, unusedPort } from './transfers.ts';
 
@@ -49,6 +50,15 @@ describe('exit codes', () => {
     const second = failmask(['recv', '-p', to.split(':')[1]!]);
     expect(await second.code()).toBe(1);
     expect(second.stderr).toMatch(/^failmask: .*EADDRINUSE.*\n$/);
+  });
+
+  it('1: a group that lets nobody in', async () => {
+    const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const get = failmask(['kv', 'get', 'key', '--to', `127.0.0.1:${(server.address() as { port: number }).port}`, '--timeout', '500ms']);
+    expect(await get.code()).toBe(1);
+    expect(get.stderr).toMatch(/^failmask: get key: .*500 ms.*\n$/);
+    server.close();
   });
 
   it('2: wrong usage', async () => {

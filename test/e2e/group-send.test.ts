@@ -41,7 +41,7 @@ describe('a file to a replicated group', () => {
 
     const gone = await sendHalf('a', control);
     const second = await run('group', 'send', file, '--name', 'a');
-    expect([await second.code(), second.stderr]).toEqual([3, expect.stringMatching(/^failmask: the group does not have "a": "a" is another sender's, \d+ bytes so far: /)]);
+    expect([await second.code(), second.stderr]).toEqual([3, expect.stringMatching(/^failmask: refused: "a" is another sender's, \d+ bytes so far: /)]);
     gone.kill('SIGKILL');
     const heir = await run('group', 'send', file, '--name', 'a', '--take-over');
     expect([await heir.code(), heir.summary]).toEqual([0, expect.objectContaining({ complete: true, bytes: SOURCE.length, sha256: right })]);

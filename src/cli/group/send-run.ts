@@ -52,7 +52,7 @@ export async function runGroupSend(args: GroupSendArgs, name: string): Promise<v
   reporter.result(`${ending}${bytes} bytes confirmed as "${name}" in ${seconds.toFixed(2)} s, ${formatRate((bytes * 8) / seconds)}${sha256 === null ? '' : `, sha256 ${sha256}`}${again}`);
   if (isInterrupted) throw new CommandError('', Exit.interrupted);
   if (outcome === undefined || outcome.kind === 'committed') return;
-  throw new CommandError(`the group does not have "${name}": ${outcome.reason}`, EXITS[outcome.kind]);
+  throw new CommandError(outcome.kind === 'refused' ? `refused: ${outcome.reason}` : `the group does not have "${name}": ${outcome.reason}`, EXITS[outcome.kind]);
 }
 
 export async function runFiles(args: FilesArgs): Promise<void> {

@@ -58,10 +58,10 @@ export async function runGroupUp(args: GroupUpArgs): Promise<void> {
       onInterrupt(() => resolve());
     });
     await supervisor.start();
-    reporter.info(`group "${args.cluster}", mode ${mode}, service ${service}, ${args.size} members, disks in ${directory}${args.proxy === undefined ? '' : `, links: ${formatProfile(args.proxy) || 'perfect'}, seed ${seed}`}`);
+    reporter.info(`group "${args.cluster}", mode ${mode}, service ${service}, ${supervisor.members.length} members, disks in ${directory}${args.proxy === undefined ? '' : `, links: ${formatProfile(args.proxy) || 'perfect'}, seed ${seed}`}`);
     reporter.info(`clients: ${supervisor.balancers.map(({ address }) => address).join(',') || 'no balancer'}; commands: ${formatAddress({ host: control.host, port: portOf(server) })}`);
     reporter.json({
-      type: 'up', mode, service, cluster: args.cluster, size: args.size, directory, seed, control: formatAddress({ host: control.host, port: portOf(server) }),
+      type: 'up', mode, service, cluster: args.cluster, size: supervisor.members.length, directory, seed, control: formatAddress({ host: control.host, port: portOf(server) }),
       balancers: supervisor.balancers.map(({ address }) => address), members: supervisor.members,
     });
     await interrupted;
@@ -111,10 +111,10 @@ function handlers(args: GroupUpArgs, supervisor: GroupSupervisor): Record<string
   return {
     'GET /status': async () => {
       const processes = await supervisor.status();
-      return { pid: process.pid, mode: args.mode, clusterId: args.cluster, size: args.size, spares: describeSpares(args.mode, processes), processes };
+      return { pid: process.pid, mode: args.mode, clusterId: args.cluster, size: supervisor.members.length, spares: describeSpares(args.mode, processes), processes };
     },
     'GET /group': async () => ({
-      mode: args.mode, service: args.service, clusterId: args.cluster, size: args.size, balancers: supervisor.balancers.map(({ address }) => address),
+      mode: args.mode, service: args.service, clusterId: args.cluster, size: supervisor.members.length, balancers: supervisor.balancers.map(({ address }) => address),
       members: supervisor.members.map(({ address }) => address),
     }),
     'POST /kill': (body) => each(body, (id) => supervisor.kill(id)),
@@ -162,26 +162,28 @@ async function namesOf(supervisor: GroupSupervisor, { members }: Readonly<Record
   if (!Array.isArray(members) || members.length === 0 || members.some((name) => typeof name !== 'string')) throw new ControlError(400, 'name members, as in {"members": ["m1"]}');
   const names = [...new Set(members as string[])];
   if (!names.includes('leader')) return names;
-  const leader = leaderOf(await supervisor.status());
+  const leader = leading(await supervisor.status())?.id;
   if (leader === undefined) throw new ControlError(409, 'nobody leads now');
   return [...new Set(names.map((name) => (name === 'leader' ? leader : name)))];
 }
 
-/** The one that leads in the highest term: there may be two for a moment. */
-function leaderOf(processes: readonly ProcessStatus[]): string | undefined {
+/** Of the one that leads in the highest term: there may be two for a moment. */
+function leading(processes: readonly ProcessStatus[]): ReplicaStatus | undefined {
   let best: ReplicaStatus | undefined;
   for (const { kind, status } of processes) {
     const own = status as ReplicaStatus | null;
     if (kind !== 'member' || own === null || (own.role !== 'leader' && own.role !== 'primary')) continue;
     if (best === undefined || own.term > best.term) best = own;
   }
-  return best?.id;
+  return best;
 }
 
-/** How many more members may fail. */
+/** How many more members may fail. Whoever the leader has not in the group, or does not hear, has failed. */
 export function describeSpares(mode: Mode, processes: readonly ProcessStatus[]): string {
   const members = processes.filter(({ kind }) => kind === 'member');
-  const living = members.filter(({ state, status }) => state === 'running' && status !== null && (status as ReplicaStatus).problem === undefined).length;
+  const leader = leading(processes);
+  const counts = (id: string): boolean => leader === undefined || (leader.members.some((member) => member.id === id && member.isVoter) && !leader.suspected.includes(id));
+  const living = members.filter(({ id, state, status }) => state === 'running' && status !== null && (status as ReplicaStatus).problem === undefined && counts(id)).length;
   const needed = mode === 'primary-backup' ? 1 : majorityOf(members.length);
   const spares = living - needed;
   if (spares < 0) return `${living} of ${members.length} members serve: ${needed} are needed, more have failed than the group can mask`;
