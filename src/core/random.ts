@@ -31,30 +31,10 @@ function splitmix32(state: number): number {
   return (z ^ (z >>> 15)) >>> 0;
 }
 
-/** sfc32 (Chris Doty-Humphrey, PractRand): small, fast, passes PractRand; 2^32 seeds. */
-class Sfc32 implements Random {
-  readonly #seed: number;
-  #a: number;
-  #b: number;
-  #c: number;
-  #counter = 1;
-
-  constructor(seed: number) {
-    this.#seed = seed >>> 0;
-    this.#a = splitmix32(this.#seed);
-    this.#b = splitmix32(this.#a);
-    this.#c = splitmix32(this.#b);
-    for (let i = 0; i < 12; i++) this.uint32();
-  }
-
-  uint32(): number {
-    const t = (this.#a + this.#b + this.#counter) >>> 0;
-    this.#counter = (this.#counter + 1) >>> 0;
-    this.#a = this.#b ^ (this.#b >>> 9);
-    this.#b = (this.#c + (this.#c << 3)) >>> 0;
-    this.#c = (((this.#c << 21) | (this.#c >>> 11)) + t) >>> 0;
-    return t;
-  }
+/** Everything that is drawn from 32 uniform bits at a time, wherever those come from. */
+export abstract class RandomStream implements Random {
+  abstract uint32(): number;
+  abstract fork(name: string): Random;
 
   unit(): number {
     return this.uint32() / 0x1_0000_0000;
@@ -75,6 +55,33 @@ class Sfc32 implements Random {
   normal(): number {
     const radius = Math.sqrt(-2 * Math.log(1 - this.unit()));
     return radius * Math.cos(2 * Math.PI * this.unit());
+  }
+}
+
+/** sfc32 (Chris Doty-Humphrey, PractRand): small, fast, passes PractRand; 2^32 seeds. */
+class Sfc32 extends RandomStream {
+  readonly #seed: number;
+  #a: number;
+  #b: number;
+  #c: number;
+  #counter = 1;
+
+  constructor(seed: number) {
+    super();
+    this.#seed = seed >>> 0;
+    this.#a = splitmix32(this.#seed);
+    this.#b = splitmix32(this.#a);
+    this.#c = splitmix32(this.#b);
+    for (let i = 0; i < 12; i++) this.uint32();
+  }
+
+  uint32(): number {
+    const t = (this.#a + this.#b + this.#counter) >>> 0;
+    this.#counter = (this.#counter + 1) >>> 0;
+    this.#a = this.#b ^ (this.#b >>> 9);
+    this.#b = (this.#c + (this.#c << 3)) >>> 0;
+    this.#c = (((this.#c << 21) | (this.#c >>> 11)) + t) >>> 0;
+    return t;
   }
 
   fork(name: string): Random {

@@ -9,7 +9,7 @@ import {
 } from './file-store-operation.ts';
 import { MAX_REASON_BYTES } from './message.ts';
 import type { FileNames } from './record-file.ts';
-import { SnapshotError, type Reply, type StateMachine, type Status } from './state-machine.ts';
+import { chunkReader, SnapshotError, type Reply, type StateMachine, type Status } from './state-machine.ts';
 
 const SNAPSHOT_VERSION = 1;
 const NOTHING = new Uint8Array(0);
@@ -102,11 +102,7 @@ export class FileStore implements StateMachine {
 
   restore(chunks: Iterable<Uint8Array>): void {
     const iterator = chunks[Symbol.iterator]();
-    const next = (): Uint8Array => {
-      const { done, value } = iterator.next();
-      if (done === true) throw new SnapshotError('the snapshot ends too early');
-      return value;
-    };
+    const next = chunkReader(iterator);
     const header = new ByteReader(next());
     const version = header.u8();
     if (version !== SNAPSHOT_VERSION) throw new SnapshotError(`snapshot version ${version} is unknown`);

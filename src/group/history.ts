@@ -148,3 +148,14 @@ function isValue(value: unknown): value is HistoryValue {
 function show(value: unknown): string {
   return JSON.stringify(value) ?? String(value);
 }
+
+/** Of each key, in the order in which they came. */
+export function byKey(history: readonly HistoryEvent[]): Map<string, HistoryEvent[]> {
+  const keys = new Map<string, HistoryEvent[]>();
+  for (const event of history) {
+    const events = keys.get(event.key);
+    if (events === undefined) keys.set(event.key, [event]);
+    else events.push(event);
+  }
+  return keys;
+}

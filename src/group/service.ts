@@ -4,7 +4,7 @@ import { ByteReader, ByteWriter } from './byte-codec.ts';
 import type { DiskOperation } from './disk.ts';
 import type { Request } from './message.ts';
 import { isOpening, MAX_SESSIONS, Sessions } from './sessions.ts';
-import { SnapshotError, type Reply, type StateMachine } from './state-machine.ts';
+import { chunkReader, SnapshotError, type Reply, type StateMachine } from './state-machine.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 
@@ -71,11 +71,7 @@ export class Service {
   /** Throws SnapshotError when the chunks are not what snapshot() gave; the service is unusable then. */
   restore(chunks: Iterable<Uint8Array>): void {
     const iterator = chunks[Symbol.iterator]();
-    const next = (): Uint8Array => {
-      const { done, value } = iterator.next();
-      if (done === true) throw new SnapshotError('the snapshot ends too early');
-      return value;
-    };
+    const next = chunkReader(iterator);
     const header = new ByteReader(next());
     const appliedIndex = header.u53();
     const count = header.u32();

@@ -65,3 +65,12 @@ export interface StateMachine {
 export class SnapshotError extends Error {
   override readonly name = 'SnapshotError';
 }
+
+/** Takes one chunk after the other; throws SnapshotError where there is none. */
+export function chunkReader(chunks: Iterator<Uint8Array>): () => Uint8Array {
+  return () => {
+    const { done, value } = chunks.next();
+    if (done === true) throw new SnapshotError('the snapshot ends too early');
+    return value;
+  };
+}

@@ -5,6 +5,7 @@ import { formatAddress, type Address } from '../core/address.ts';
 import { createRandom } from '../core/random.ts';
 import type { Sink } from '../core/trace.ts';
 import { createReplica, createViewServer, liesOf, type Administered, type ReplicaOptions } from '../group/assemble.ts';
+import type { ReadFile } from '../group/disk.ts';
 import { LOG, openStorage } from '../group/disk-storage.ts';
 import { makeFaulty, type Fault } from '../group/faulty.ts';
 import { FILES_FOLDER } from '../group/file-store-operation.ts';
@@ -91,17 +92,21 @@ export class ReplicaServer {
       bound: async (local) => {
         beginning = await options.bound(local);
         label = await readDiskLabel(options.directory, { mode: options.replica.mode, clusterId, id });
-        if (label.hasBegun && disk.readFile(LOG.file) === undefined) throw new CorruptLogError(LOG.file, 0, `there is none any more, and with it what ${id} had promised is gone; ${REMEDY} ${id}`);
         routes.set(beginning.routes);
       },
       build: (endpoint, local, now) => {
         const random = createRandom(randomInt(2 ** 32));
         const self: Peer = { id, address: formatAddress(local) };
+        const read: ReadFile = (file) => {
+          const bytes = disk.readFile(file);
+          if (file !== LOG.file || bytes !== undefined || !label!.hasBegun) return bytes;
+          throw new CorruptLogError(LOG.file, 0, `there is none any more, and with it what ${id} had promised is gone; ${REMEDY} ${id}`);
+        };
         const create = options.isViewServer === true ? createViewServer : createReplica;
         replica = create({
           ...options.replica, self, bootstrap: beginning!.bootstrap, viewServers: beginning!.viewServers, isFounding: label!.isFounding,
           machine: createMachine(service, (files, offset, length) => disk.read(files, offset, length)),
-          storage: openStorage((file) => disk.readFile(file)), random, now, ...(sink === undefined ? {} : { sink }),
+          storage: openStorage(read), random, now, ...(sink === undefined ? {} : { sink }),
         });
         // The replica itself is asked how it is: it does not know that it lies.
         const { fault } = options;

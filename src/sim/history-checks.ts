@@ -1,4 +1,4 @@
-import type { HistoryEvent, HistoryValue } from '../group/history.ts';
+import { byKey, type HistoryEvent, type HistoryValue } from '../group/history.ts';
 import { showValue } from './wgl/operation-text.ts';
 
 /** Complaints kept; more say the same. */
@@ -20,16 +20,6 @@ export function checkHistory(history: readonly HistoryEvent[]): string[] {
     if (complaints.length >= MAX_COMPLAINTS) break;
   }
   return complaints.slice(0, MAX_COMPLAINTS);
-}
-
-function byKey(history: readonly HistoryEvent[]): Map<string, HistoryEvent[]> {
-  const keys = new Map<string, HistoryEvent[]>();
-  for (const event of history) {
-    const events = keys.get(event.key);
-    if (events === undefined) keys.set(event.key, [event]);
-    else events.push(event);
-  }
-  return keys;
 }
 
 /** What was surely there: what a read found, and the old value of a cas that succeeded. */

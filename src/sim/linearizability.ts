@@ -1,5 +1,5 @@
 import { assert } from '../core/assert.ts';
-import { eventProblem, processProblem, type HistoryEvent } from '../group/history.ts';
+import { byKey, eventProblem, processProblem, type HistoryEvent } from '../group/history.ts';
 import { replay, type KeyState } from './kv-model.ts';
 import { KeySearch, type SearchResult } from './wgl/key-search.ts';
 import { describeOperation, showValue } from './wgl/operation-text.ts';
@@ -72,7 +72,7 @@ export function checkLinearizability(events: readonly HistoryEvent[], { maxVisit
   let visited = 0;
   let violation: LinearizabilityViolation | undefined;
   const unfinished: string[] = [];
-  for (const [key, own] of byKey(events)) {
+  for (const [key, own] of byKey(events.filter(({ ok }) => ok !== false))) {
     if (!own.some(({ ok }) => ok === true)) continue;
     keys++;
     const result = new KeySearch(own, { maxVisited, looksAhead: true }).run();
@@ -100,18 +100,6 @@ function findProblem(events: readonly HistoryEvent[]): string | undefined {
   if (problem === undefined) return undefined;
   const event = events[problem.event]!;
   return `${describeOperation(event)} of key ${showValue(event.key)}, invoked at ${event.invoke} ns: ${problem.reason}`;
-}
-
-/** Without what was surely not executed. */
-function byKey(events: readonly HistoryEvent[]): Map<string, HistoryEvent[]> {
-  const keys = new Map<string, HistoryEvent[]>();
-  for (const event of events) {
-    if (event.ok === false) continue;
-    const own = keys.get(event.key);
-    if (own === undefined) keys.set(event.key, [event]);
-    else own.push(event);
-  }
-  return keys;
 }
 
 /**

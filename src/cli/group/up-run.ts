@@ -36,7 +36,7 @@ export async function runGroupUp(args: GroupUpArgs): Promise<void> {
   const temporary = args['data-dir'] === undefined ? await makeTempDirectory('failmask-group-') : undefined;
   const directory = args['data-dir'] ?? temporary!.path;
   const settings: Line = {
-    fence: args.fence, size: args.size,
+    fence: args.fence,
     ...(args['replace-after'] === undefined ? {} : { replaceAfterMs: args['replace-after'] }),
     ...(args['election-timeout'] === undefined ? {} : { electionTimeoutMs: args['election-timeout'] }),
   };

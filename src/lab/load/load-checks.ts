@@ -1,4 +1,4 @@
-import type { HistoryEvent } from '../../group/history.ts';
+import { byKey, type HistoryEvent } from '../../group/history.ts';
 
 /** Something that a run must show, and what it showed. */
 export interface Check {
@@ -79,14 +79,4 @@ function mostKeysAtOnce(history: readonly HistoryEvent[]): number {
     most = Math.max(most, live);
   }
   return most;
-}
-
-function byKey(history: readonly HistoryEvent[]): Map<string, HistoryEvent[]> {
-  const keys = new Map<string, HistoryEvent[]>();
-  for (const event of history) {
-    const own = keys.get(event.key);
-    if (own === undefined) keys.set(event.key, [event]);
-    else own.push(event);
-  }
-  return keys;
 }
