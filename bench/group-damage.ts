@@ -9,14 +9,14 @@
  *
  * Exits with 99 when m2 did something else, or a value or a digest was not the same at the end. Uses dist/: build first.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { MODES } from '../src/group/modes.ts';
 import { readRecords } from '../src/group/record-file.ts';
 import { KvClient } from '../src/net/kv-client.ts';
+import { makeTempDirectory } from '../src/net/temp-directory.ts';
 import { BenchGroup, sleep, type MemberState } from './group.ts';
 import { clientOptions } from './read-back.ts';
 
@@ -84,7 +84,7 @@ async function hasOneDigest(group: BenchGroup): Promise<boolean> {
 
 for (const mode of MODES.filter((name) => values.modes.split(',').includes(name))) {
   for (const damage of DAMAGES.filter((name) => values.damage.split(',').includes(name))) {
-    const directory = mkdtempSync(join(tmpdir(), 'failmask-damage-'));
+    const { path: directory, remove } = await makeTempDirectory('failmask-damage-');
     const flags = ['--mode', mode, '--size', '3', '--balancers', '1', '--data-dir', directory];
     let group = await BenchGroup.start(flags);
     try {
@@ -103,7 +103,7 @@ for (const mode of MODES.filter((name) => values.modes.split(',').includes(name)
       console.log(`${mode}, ${damage}: ${VICTIM} ${state === 'dead' ? 'refuses' : 'serves'}${said}; ${rebuilt === '' ? '' : `rebuilt: ${rebuilt}; `}${ended}`);
     } finally {
       await group.stop();
-      rmSync(directory, { recursive: true, force: true });
+      await remove();
     }
   }
 }

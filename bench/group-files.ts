@@ -8,8 +8,7 @@
  * Uses dist/: build first.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { parseArgs } from 'node:util';
@@ -18,6 +17,7 @@ import { formatDuration, formatRate, parseSize } from '../src/core/units.ts';
 import type { Mode } from '../src/group/modes.ts';
 import { FileSender } from '../src/net/file-sender.ts';
 import { parseHostPort } from '../src/cli/flags.ts';
+import { makeTempDirectory } from '../src/net/temp-directory.ts';
 import { textTable } from '../src/report/table.ts';
 import { BenchGroup, leaderOf, sleep } from './group.ts';
 
@@ -75,12 +75,12 @@ class Watch {
 
 const source = randomBytes(parseSize(values.bytes));
 const right = createHash('sha256').update(source).digest('hex');
-const directory = mkdtempSync(join(tmpdir(), 'failmask-files-'));
+const { path: directory, remove } = await makeTempDirectory('failmask-files-');
 const runs: Run[] = [];
 try {
   for (const mode of values.modes.split(',')) runs.push(...(await runMode(mode as Mode)));
 } finally {
-  rmSync(directory, { recursive: true, force: true });
+  await remove();
 }
 console.log(textTable(['mode', 'killed', 'role', 'at', 'nothing confirmed for', 'rate', 'sender', 'second sender', 'survivors equal', 'victim, once back'], runs.map(({ row }) => row)));
 const wrong = runs.filter(({ isRight }) => !isRight).length;

@@ -11,15 +11,15 @@
  * Exits with 99 when something left too early, or a directory was not fsynced. Uses dist/: build first; needs strace, Linux.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 
+import { makeTempDirectory } from '../src/net/temp-directory.ts';
 import { textTable } from '../src/report/table.ts';
 import { callControl } from '../src/net/control-client.ts';
-import type { MemberState } from './group.ts';
+import { sleep, type MemberState } from './group.ts';
 import { BUILT_MAIN } from './process.ts';
 import { startProgram } from './program.ts';
 import { dataLengthOf, parseTrace, type Call } from './strace.ts';
@@ -29,7 +29,6 @@ const { values } = parseArgs({ options: { mode: { type: 'string', default: 'raft
 const TOKEN = 'a-value-that-is-nowhere-else';
 const SETTLE_MS = 3000;
 
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Runs a group under strace, puts one value, and returns the calls and the members. */
 async function trace(directory: string): Promise<{ readonly calls: Call[]; readonly members: MemberState[] }> {
@@ -93,10 +92,10 @@ function report(calls: readonly Call[], members: readonly MemberState[], disks: 
   return isGood && names.length > 0 && synced.length === names.length;
 }
 
-const directory = mkdtempSync(join(tmpdir(), 'failmask-fsync-'));
+const { path: directory, remove } = await makeTempDirectory('failmask-fsync-');
 try {
   const { members } = await trace(directory);
   process.exitCode = report(parseTrace(readFileSync(join(directory, 'strace'), 'latin1')), members, join(directory, 'disks')) ? 0 : 99;
 } finally {
-  rmSync(directory, { recursive: true, force: true });
+  await remove();
 }

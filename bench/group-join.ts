@@ -7,9 +7,6 @@
  * Prints how long the transfer took, latencies before and during it, resident memory of each member, and the digests. Exits with 99 when the 99th
  * percentile during the transfer is more than three times that before, or when a digest differs. Uses dist/: build first; Linux only (RSS).
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { formatDuration, formatBytes } from '../src/core/units.ts';
@@ -18,6 +15,7 @@ import { traitsOf } from '../src/group/modes.ts';
 import { Load } from '../src/lab/load/load.ts';
 import { summarizeLoad, type LoadSummary } from '../src/lab/load/load-report.ts';
 import { KvClient } from '../src/net/kv-client.ts';
+import { makeTempDirectory } from '../src/net/temp-directory.ts';
 import { textTable } from '../src/report/table.ts';
 import { BenchGroup, sleep, type MemberState } from './group.ts';
 import { residentBytes } from './process.ts';
@@ -127,7 +125,7 @@ async function becomesSame(group: BenchGroup): Promise<boolean> {
   return false;
 }
 
-const directory = mkdtempSync(join(tmpdir(), 'failmask-join-'));
+const { path: directory, remove } = await makeTempDirectory('failmask-join-');
 try {
   const group = await BenchGroup.start(['--mode', values.mode, '--size', '1', '--balancers', '1', '--data-dir', directory, ...(values.proxy === undefined ? [] : ['--proxy', values.proxy])]);
   try {
@@ -136,7 +134,7 @@ try {
     await group.stop();
   }
 } finally {
-  rmSync(directory, { recursive: true, force: true });
+  await remove();
 }
 // Clients' sockets may still wait for their servers' last word.
 process.exit();

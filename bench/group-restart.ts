@@ -7,9 +7,6 @@
  * Prints for each order whether clients were answered within the wait after the first, the second and the third member was back, and why not. Exits
  * with 99 when a history is not linearizable, or a group that was whole again did not serve. Uses dist/: build first.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { parseDuration } from '../src/core/units.ts';
@@ -18,6 +15,7 @@ import { MODES, traitsOf, type Mode } from '../src/group/modes.ts';
 import { Load } from '../src/lab/load/load.ts';
 import { inFlightAt } from '../src/lab/load/load-report.ts';
 import { KvClient } from '../src/net/kv-client.ts';
+import { makeTempDirectory } from '../src/net/temp-directory.ts';
 import { textTable } from '../src/report/table.ts';
 import { checkLinearizability } from '../src/sim/linearizability.ts';
 import { BenchGroup, sleep } from './group.ts';
@@ -132,11 +130,11 @@ async function judge(mode: Mode, directory: string): Promise<boolean> {
 }
 
 for (const mode of MODES.filter((name) => values.modes.split(',').includes(name))) {
-  const directory = mkdtempSync(join(tmpdir(), 'failmask-restart-'));
+  const { path: directory, remove } = await makeTempDirectory('failmask-restart-');
   try {
     if (!(await judge(mode, directory))) process.exitCode = 99;
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    await remove();
   }
 }
 // Clients' sockets may still wait for their servers' last word.

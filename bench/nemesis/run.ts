@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { createRandom } from '../../src/core/random.ts';
 import { parseHistory } from '../../src/group/history.ts';
+import { makeTempDirectory } from '../../src/net/temp-directory.ts';
 import { BenchGroup, type MemberState } from '../group.ts';
 import { startProgram } from '../program.ts';
 import { readBack } from '../read-back.ts';
@@ -19,7 +19,7 @@ const REPAIR_MS = 20_000;
 /** Starts a group, works and strikes, prints what came of it, and ends the group. */
 export async function runProcedure(procedure: Procedure): Promise<Judgement> {
   const { mode, size, fence, seed, proxy, faulty, replaceAfter } = procedure;
-  const directory = mkdtempSync(join(tmpdir(), 'failmask-nemesis-'));
+  const { path: directory, remove } = await makeTempDirectory('failmask-nemesis-');
   try {
     const group = await BenchGroup.start([
       '--size', String(size), '--mode', mode, '--balancers', '2', '--fence', fence, '--data-dir', join(directory, 'disks'), '--seed', String(seed),
@@ -31,7 +31,7 @@ export async function runProcedure(procedure: Procedure): Promise<Judgement> {
       await group.stop();
     }
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    await remove();
   }
 }
 
