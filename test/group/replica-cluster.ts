@@ -37,6 +37,8 @@ export interface ReplicaClusterOptions {
 const PAUSE_STEP_MS = 50;
 /** Whoever waits for its disk is tried again. */
 const DISK_STEP_MS = 0.5;
+/** At one moment; a member that has more to say spins. */
+const MAX_READIES = 10_000;
 
 /**
  * A group whose messages the test can see, hold back, lose and double. Disks are simulated; time is the test's. How a member is made, and what its
@@ -164,9 +166,11 @@ export abstract class ReplicaCluster<R extends Replica, M> {
 
   #settle(): void {
     for (const [id, node] of this.nodes) {
+      let readies = 0;
       while (node.replica !== undefined && !node.isPaused && node.persisting === undefined) {
         const ready = node.replica.takeReady();
         if (ready === undefined) break;
+        if (++readies > MAX_READIES) throw new Error(`${id}: one Ready after the other without end`);
         if (ready.persist.length === 0) this.#release(id, ready);
         else this.#persist(id, node, ready);
       }

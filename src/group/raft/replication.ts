@@ -274,7 +274,7 @@ export class Replication {
     while (progress.state !== 'snapshot' && !progress.isWaiting && progress.next <= log.lastIndex) {
       if (progress.next <= log.baseIndex) return this.#sendSnapshot(id, progress);
       if (progress.state === 'replicate' && log.bytesBetween(progress.match, progress.next - 1) >= config.maxInflightBytes) break;
-      const entries = log.slice(progress.next, MAX_APPEND_BYTES);
+      const entries = log.slice(progress.next, Math.min(MAX_APPEND_BYTES, config.maxInflightBytes));
       this.#sendAppend(id, progress, entries);
       hasSent = true;
       if (progress.state === 'probe') progress.isWaiting = true;

@@ -107,7 +107,8 @@ export class LeaderOrder {
 
   /** Sends what there is to send, and says what has become stable. */
   announce(): void {
-    for (const follower of this.#followers.values()) this.#send(follower, follower.told < this.#core.stableIndex);
+    // Who lags cannot be told more than it was sent: to say that again would be for ever.
+    for (const follower of this.#followers.values()) this.#send(follower, follower.told < Math.min(this.#core.stableIndex, follower.next - 1));
     for (const guest of this.#guests.values()) this.#send(guest, false);
   }
 
@@ -211,7 +212,7 @@ export class LeaderOrder {
         this.#sendSnapshot(follower);
         return;
       }
-      follower.next += this.#sendOrder(follower, MAX_ORDER_BYTES);
+      follower.next += this.#sendOrder(follower, Math.min(MAX_ORDER_BYTES, config.maxInflightBytes));
       hasSent = true;
     }
     if (withHeartbeat && !hasSent && follower.sending === undefined) this.#sendOrder(follower, 0);

@@ -40,6 +40,10 @@ export interface GroupScenario {
   /** Of the log, before it is replaced by a snapshot. */
   readonly snapshotBytes: number;
   readonly keptEntries: number;
+  /** Bounds of what a member sends ahead, takes on at a time, and keeps for those who lag. */
+  readonly inflightBytes: number;
+  readonly pendingEntries: number;
+  readonly keptBytes: number;
   readonly weather: Weather;
   readonly clockDrift: number;
   readonly diskDelayMs: Millis;
@@ -64,6 +68,7 @@ export function drawGroup(mode: Mode, seed: number, random: Random = createRando
   const electionTimeoutMs = pick(random, [150, 300, 500]);
   const weather = drawWeather(random.fork('weather'), electionTimeoutMs);
   const clients = 2 + random.below(4);
+  const bounds = random.fork('bounds');
   return {
     mode, seed, profile, members, tolerated,
     spares: traitsOf(mode).canGrow && random.chance(0.5) ? 1 : 0,
@@ -78,6 +83,9 @@ export function drawGroup(mode: Mode, seed: number, random: Random = createRando
     electionTimeoutMs,
     snapshotBytes: pick(random, [2000, 10_000, 50_000, 1_000_000]),
     keptEntries: pick(random, [1, 10, 100]),
+    inflightBytes: pick(bounds, [200, 2000, 1 << 20]),
+    pendingEntries: pick(bounds, [2, 10, 1000]),
+    keptBytes: pick(bounds, [1000, 10_000, 1 << 24]),
     weather,
     clockDrift: pick(random, [0, 0.02, 0.1]),
     diskDelayMs: pick(random, [0.2, 2, 10]),

@@ -328,7 +328,8 @@ export class MemberPlace {
       }
       if (++readies > MAX_TURNS * 10) {
         this.#surroundings.broke(this, 'spin', 'one Ready after the other without end');
-        break;
+        this.crash(false);
+        return;
       }
       this.#surroundings.readyTaken(this, ready);
       if (ready.persist.length === 0) this.#leave(ready);

@@ -56,3 +56,18 @@ describe('a request that only a backup got', () => {
     expect(lastIndex - commitIndex).toBeLessThanOrEqual(10);
   });
 });
+
+describe('a member that comes back and lacks more than may be on the way at a time', () => {
+  it.each(['primary-backup', 'sequencer', 'active'] as const)('%s: is brought up to date, and nobody says the same without end', (mode) => {
+    const cluster = new Cluster({ mode, size: 3, config: { maxInflightBytes: 100 } });
+    const client = cluster.open();
+    cluster.settle();
+    cluster.crash('m3');
+    for (let serial = 1; serial <= 40; serial++) cluster.call({ clientId: client, serial, acknowledged: serial - 1, text: `+${serial}` });
+    cluster.start('m3');
+    cluster.settle();
+    expect(cluster.run(5000, () => cluster.replica('m3').status().appliedIndex === cluster.replica('m1').status().appliedIndex)).toBe(true);
+    expect(cluster.node('m3').machine.items).toEqual(cluster.node('m1').machine.items);
+    expect(cluster.node('m3').machine.items).toHaveLength(40);
+  });
+});
