@@ -106,16 +106,28 @@ export function describeGroupFailure({ mode, seed, detector, violations, scenari
 }
 
 /** A random majority, or all, is healed; the others may stay dead. Returns these. */
-function heal(world: ReplicaWorld, nemesis: Nemesis, scenario: GroupScenario, random: Random): ReadonlySet<MemberPlace> {
+function heal(world: ReplicaWorld, nemesis: Nemesis, { profile, mode }: GroupScenario, random: Random): ReadonlySet<MemberPlace> {
   const inside = world.members.filter((place) => nemesis.registrar.isInside(place));
-  const mayLeave = scenario.profile === 'within' && !nemesis.registrar.isBusy && !traitsOf(scenario.mode).hasViews;
-  const most = mayLeave ? Math.floor((inside.length - 1) / 2) : 0;
+  const mayGo = traitsOf(mode).hasViews ? spareOfView(inside, nemesis, random) : inside;
+  const mayLeave = profile === 'within' && !nemesis.registrar.isBusy;
+  const most = mayLeave ? Math.min(mayGo.length, Math.floor((inside.length - 1) / 2)) : 0;
   const left = new Set<MemberPlace>();
   const count = random.below(most + 1);
-  while (left.size < count) left.add(inside[random.below(inside.length)]!);
+  while (left.size < count) left.add(mayGo[random.below(mayGo.length)]!);
   world.say('*', left.size === 0 ? 'all are healed' : `all are healed but ${[...left].map(({ name }) => name).join(' ')}`);
   nemesis.stop(left);
   return left;
+}
+
+/** All but one who works in the last view: whoever knows what was answered must not be lost. Nobody, where there is no such member. */
+function spareOfView(inside: readonly MemberPlace[], { registrar }: Nemesis, random: Random): readonly MemberPlace[] {
+  const knowing = inside.filter(({ state, replica }) => {
+    const status = replica?.status();
+    return state === 'running' && status !== undefined && status.problem === undefined && status.term === registrar.currentView?.number;
+  });
+  if (knowing.length === 0) return [];
+  const kept = knowing[random.below(knowing.length)];
+  return inside.filter((place) => place !== kept);
 }
 
 function judgeLiveness(world: ReplicaWorld, nemesis: Nemesis, workload: Workload, scenario: GroupScenario, left: ReadonlySet<MemberPlace>): void {
@@ -166,6 +178,7 @@ function judgeHistory(world: ReplicaWorld, workload: Workload, engine: SimEngine
   for (const message of checkHistory(workload.history)) report('history', message);
   const { judged, wrong } = engine.judge(workload.history);
   coverage.add('history judged', judged);
+  if (judged === 0 && wrong.length === 0) coverage.add('history not judged');
   for (const message of wrong) report('linearizability', message);
 }
 

@@ -76,7 +76,7 @@ function judge(history: readonly HistoryEvent[]): { judged: number; wrong: strin
       return { judged: 0, wrong: [verdict.explanation] };
     case 'invalid':
       return { judged: 0, wrong: [verdict.reason] };
-    // No evidence, neither for nor against.
+    // No evidence, neither for nor against: it counts as not judged.
     case 'unfinished':
     case 'not-judged':
       return { judged: 0, wrong: [] };

@@ -40,6 +40,7 @@ export const GROUP_COVERAGE = {
   'view change': 'views after the first',
   'recovery': 'members that read their memory from the others',
   'history judged': 'keys whose history was checked',
+  'history not judged': 'worlds whose history says nothing: no answer, or the search was given up',
 } as const;
 
 export type GroupCoverageName = keyof typeof GROUP_COVERAGE;
