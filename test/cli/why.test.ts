@@ -21,7 +21,7 @@ interface Ended {
 function why(args: Partial<WhyArgs>, cells: readonly Cell[] = [], exhibits?: readonly MakeExhibit[]): Ended {
   const ended = { out: '', err: '', error: undefined as CommandError | undefined };
   try {
-    runWhy({ ...ARGS, ...args }, { cells, ...(exhibits === undefined ? {} : { exhibits }), stdout: { write: (text) => (ended.out += text) }, stderr: { write: (text) => (ended.err += text) } });
+    runWhy({ ...ARGS, ...args }, { cells, ...(exhibits === undefined ? {} : { reasons: [], exhibits }), stdout: { write: (text) => (ended.out += text) }, stderr: { write: (text) => (ended.err += text) } });
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     ended.error = error;
@@ -54,12 +54,14 @@ describe('failmask lab why', () => {
     expect(why({}, [], [() => ({ title: 'magic', text: '', isShown: false })]).error?.message).toBe('not as theory says: magic');
   });
 
-  it('the table first, then the stories, then what else there is to see, in 100 columns; all of it in Portuguese', () => {
+  it('why k+1 and why 2k+1 first, then the table, the stories, and what else there is to see, in 100 columns; all of it in Portuguese', () => {
     const { err, error } = why({ lang: 'pt-BR' }, cells);
     expect(error).toBeUndefined();
     for (const line of err.split('\n')) expect(displayWidth(line), line).toBeLessThanOrEqual(100);
     expect(err).toMatch(/^n = 3 {3}M M│D$/m);
-    expect(err.indexOf('Além de cada fronteira')).toBeGreaterThan(err.indexOf('M M│D'));
+    const parts = ['k-tolerante', 'duas réplicas diferem', 'Por que k+1?', 'Por que 2k+1?', 'k contra k', 'M M│D', 'Além de cada fronteira'].map((part) => err.indexOf(part));
+    expect(parts).not.toContain(-1);
+    expect(parts).toEqual([...parts].sort((a, b) => a - b));
     expect(err).toContain('raft/crash/3/2, mascarada até f = 1 → D, detectada');
     expect(err).toContain('tenente 1 não pode distinguir');
     expect(err).toContain('(n−k) − k > k');

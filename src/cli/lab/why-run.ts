@@ -1,16 +1,18 @@
 import { asynchronousQuorums, oralMessages } from '../../lab/why/agreement.ts';
 import { ARRANGEMENTS, type Arrangement } from '../../lab/why/arrangements.ts';
 import { cellStory } from '../../lab/why/cell-story.ts';
+import { clockInApply } from '../../lab/why/clock-in-apply.ts';
 import { detection } from '../../lab/why/detection.ts';
 import type { Words } from '../../lab/why/english.ts';
+import { outvoted, survivor } from '../../lab/why/enough.ts';
 import type { MakeExhibit } from '../../lab/why/exhibit.ts';
 import { generals } from '../../lab/why/generals-story.ts';
 import { LANGUAGES } from '../../lab/why/language.ts';
 import { redundancy } from '../../lab/why/redundancy.ts';
 import { halves, votes } from '../../lab/why/splits.ts';
-import { clockInApply, withoutOrder } from '../../lab/why/surprises.ts';
 import { cellOf, faultsOf, isAsExpected, thresholds, type Cell, type CellFault, type ThresholdRow } from '../../lab/why/thresholds.ts';
 import { liars, silence } from '../../lab/why/two-worlds.ts';
+import { withoutOrder } from '../../lab/why/without-order.ts';
 import { wrap } from '../../report/wrap.ts';
 import { CommandError, Exit, UsageError } from '../exit.ts';
 import { flagValue } from '../flags.ts';
@@ -22,15 +24,16 @@ const WIDTH = 100;
 /** Of the groups in the stories beyond the frontier. */
 const STORY_MEMBERS = 3;
 
-/** In the order in which they answer: why k+1, why 2k+1 (votes, then majorities), why 3k+1, and what surprises besides. */
-const EXHIBITS: readonly MakeExhibit[] = [
-  silence, detection, withoutOrder, liars, clockInApply, halves, votes, asynchronousQuorums, oralMessages, generals, redundancy,
-];
+/** Before the tables: what an order is for, why k+1 are enough, and why 2k+1, but not 2k. */
+const REASONS: readonly MakeExhibit[] = [withoutOrder, survivor, outvoted, liars];
+/** After them: what k+1 takes, what votes and majorities take, why 3k+1, and what surprises besides. */
+const EXHIBITS: readonly MakeExhibit[] = [silence, detection, clockInApply, halves, votes, asynchronousQuorums, oralMessages, generals, redundancy];
 
 export interface WhyOptions extends Pick<ReporterOptions, 'stdout' | 'stderr'> {
   /** Of the tables; all that there are unless said otherwise. */
   readonly cells?: Iterable<Cell>;
-  /** What is shown besides; all that there is unless said otherwise. */
+  /** What is shown before them, and after; all that there is unless said otherwise. */
+  readonly reasons?: readonly MakeExhibit[];
   readonly exhibits?: readonly MakeExhibit[];
 }
 
@@ -48,13 +51,13 @@ function parseStory(text: string): Pick<Cell, 'mode' | 'fault' | 'n' | 'f'> {
 
 /** Why so many members: every sentence from runs. Throws CommandError when one of them is not as theory says. */
 export function runWhy(args: WhyArgs, options: WhyOptions = {}): void {
-  const { cells = thresholds(args.members, args.seed), exhibits = EXHIBITS, stdout = process.stdout, stderr = process.stderr } = options;
+  const { cells = thresholds(args.members, args.seed), reasons = REASONS, exhibits = EXHIBITS, stdout = process.stdout, stderr = process.stderr } = options;
   const reporter = new Reporter({ ...args, stdout, stderr });
   const words = LANGUAGES[args.lang];
   const paint = makePaint(stderr);
   const story = args.story === undefined ? undefined : flagValue('--story', parseStory)(args.story);
   const wrong = story === undefined
-    ? [...tables(reporter, paint, words, cells), ...show(exhibits, reporter, paint, words, args.seed)]
+    ? [...begin(reasons, reporter, paint, words, args.seed), ...tables(reporter, paint, words, cells), ...show(exhibits, reporter, paint, words, args.seed)]
     : oneStory(reporter, paint, words, args.seed, story);
   if (wrong.length > 0) throw new CommandError(words.notAsTheory(wrong.join('; ')), Exit.expectationNotMet);
   reporter.result(words.asTheory(args.seed));
@@ -71,7 +74,7 @@ function tables(reporter: Reporter, paint: Paint, words: Words, given: Iterable<
   reporter.result(`${heading(words.tablesTitle, paint)}\n${paragraph(words.tablesLegend)}\n${paragraph(words.verdicts)}\n`);
   for (const mode of ARRANGEMENTS) reporter.result(cellsTable(mode, cells.filter((cell) => cell.mode === mode), words, paint));
   reporter.result(`${words.runs(cells.reduce((sum, { runs }) => sum + runs, 0))}\n`);
-  reporter.info(`${heading(words.beyond, paint)}\n${paragraph(words.storyLegend)}\n`);
+  reporter.info(`${heading(words.beyond, paint)}\n`);
   for (const cell of cells) if (isWorthTelling(cell)) reporter.info(storyOf(cell, words, paint));
   return cells.flatMap((cell) => differenceOf(cell, words));
 }
@@ -94,6 +97,11 @@ function storyOf(cell: Cell, words: Words, paint: Paint): string {
   const faulty = example.faulty.map((place) => `m${place}`).join(', ') || words.nobody;
   const title = `${words.oneStory(cellName(mode, fault, n, f), threshold)} → ${verdict}, ${words.verdictOf[verdict]} (${words.placement(faulty)})`;
   return `${heading(title, paint)}\n${cellStory(example, words)}`;
+}
+
+function begin(reasons: readonly MakeExhibit[], reporter: Reporter, paint: Paint, words: Words, seed: number): string[] {
+  reporter.result(`${paragraph(words.defineK)}\n${paragraph(words.storyLegend)}\n`);
+  return show(reasons, reporter, paint, words, seed);
 }
 
 function show(exhibits: readonly MakeExhibit[], reporter: Reporter, paint: Paint, words: Words, seed: number): string[] {

@@ -1,5 +1,6 @@
 /** What `lab why` says. The other languages have the same entries, or do not compile. */
 export const english = {
+  defineK: 'k is how many members may be faulty at one time. A group is k-fault tolerant when its clients cannot tell that k of its members are: the failures are masked. With more than k, nothing is promised.',
   verdicts: 'M masked · D detected: an error, nothing wrong accepted · H hung: neither answer nor error · W wrong, and accepted',
   tablesTitle: 'How many faulty members are masked?',
   tablesLegend: 'Each cell is the worst of all placements of f faulty members among n, by runs; from the left, f = 0, 1, 2, … Theory says: masked up to the bar.',
@@ -71,10 +72,20 @@ export const english = {
   },
   order: {
     title: 'Two clients, no failure at all, and two replicas differ: messages to all are not enough, they must come in one order',
-    begin: (x: number) => `x is ${x} everywhere. A says x := 1, B says x := 2x. Every channel is reliable and keeps its order.`,
-    is: (x: number) => `x is ${x}`,
+    begin: 'x is binary 11, which is 3, at all three. c0 sets it to 1, c1 appends a 0, which doubles it. Nobody orders; every channel is reliable and keeps its order.',
     tries: (tries: number) => `Chance gave this in try ${tries}.`,
-    end: 'No member failed, and a vote is two against one.',
+    end: 'No member failed. x is 10 at two and 1 at the third: a vote is two against one. All that follows needs total order: all members carry out the same operations in the same order.',
+  },
+  survivor: {
+    title: 'Why k+1? Because who fails by falling silent tells no lies, and any one that is left has everything',
+    begin: 'k = 2, primary-backup, three members: m0 orders all writes (primary-copy), and answers when all have what it answers for.',
+    worlds: ['k = 2 of 3 crash', 'k+1 = 3 of 3 crash'] satisfies [string, string],
+    end: 'Nobody answers before everybody has it, so the last one has it; nobody lies, so the first answer is right. k+1 are the fewest of which k may go and one is left. With k+1 gone nobody is left: an error. It takes somebody who knows for certain who is dead: a view service, a majority outside the group, says so here. Why timeouts are not enough: see "k+1 are enough if silence is death".',
+  },
+  outvoted: {
+    title: 'Why 2k+1? Because one answer proves nothing when members may lie: k liars must be outvoted, and that takes k+1 honest ones',
+    begin: 'k = 2, five members in one order; all five answer and the client votes. x is 1; m0 and m1 tell the same lie.',
+    end: 'The client believes what k+1 = 3 say alike. At most 2 lie, so among 3 that agree one is honest. And 3 honest ones there must be while 2 lie: 3 + 2 = 2k+1. One fewer, 2k, and nobody can tell:',
   },
   liars: {
     title: 'Of 2k members, k that lie alike are k against k: which half lies, the client cannot know',

@@ -2,6 +2,7 @@ import type { Words } from './english.ts';
 
 /** O que `lab why` diz, com os termos das notas: mascaramento, redundância, falha silenciosa, cópia primária, líder. */
 export const portuguese: Words = {
+  defineK: 'k é quantos membros podem falhar ao mesmo tempo. Um grupo é k-tolerante (k-fault tolerant) quando os clientes não percebem que k dos seus membros falham: é o mascaramento de falhas. Com mais de k, nada se promete.',
   verdicts: 'M mascarada · D detectada: um erro, nada errado aceito · H travada: nem resposta nem erro · W errada, e aceita',
   tablesTitle: 'Quantos membros com falha são mascarados?',
   tablesLegend: 'Cada célula é o pior caso de todas as posições de f membros com falha entre n, por execuções; da esquerda, f = 0, 1, 2, … A teoria diz: mascarada até a barra.',
@@ -72,10 +73,20 @@ export const portuguese: Words = {
   },
   order: {
     title: 'Dois clientes, nenhuma falha, e duas réplicas diferem: mensagens para todos não bastam, têm de chegar em uma só ordem',
-    begin: (x) => `x é ${x} em todos. A diz x := 1, B diz x := 2x. Cada canal é confiável e mantém a ordem.`,
-    is: (x) => `x é ${x}`,
+    begin: 'x é 11 em binário, ou seja 3, nos três. c0 põe 1, c1 acrescenta um 0, o que dobra x. Ninguém ordena; cada canal é confiável e mantém a ordem.',
     tries: (tries) => `O acaso deu isto na tentativa ${tries}.`,
-    end: 'Nenhum membro falhou, e um voto é dois contra um.',
+    end: 'Nenhum membro falhou. x é 10 em dois e 1 no terceiro: um voto é dois contra um. Tudo o que segue precisa de ordem total: todos executam as mesmas operações na mesma ordem.',
+  },
+  survivor: {
+    title: 'Por que k+1? Porque quem falha em silêncio não mente, e qualquer um que sobra tem tudo',
+    begin: 'k = 2, primary-backup, três membros: m0 coordena todas as escritas (cópia primária), e só responde quando todos têm aquilo que ele responde.',
+    worlds: ['k = 2 de 3 param', 'k+1 = 3 de 3 param'],
+    end: 'Ninguém responde antes que todos tenham, logo o último tem; ninguém mente, logo a primeira resposta é certa. k+1 é o menor grupo do qual k podem parar e sobra um. Se k+1 param, não sobra ninguém: um erro. É preciso alguém que saiba com certeza quem parou: aqui um serviço de visões, uma maioria de fora do grupo. Por que timeouts não bastam: veja "k+1 bastam se a falha é silenciosa".',
+  },
+  outvoted: {
+    title: 'Por que 2k+1? Porque uma resposta só não prova nada quando membros podem mentir: os k mentirosos têm de perder no voto, e para isso são precisos k+1 honestos',
+    begin: 'k = 2, cinco membros em uma só ordem; os cinco respondem e o cliente vota. x é 1; m0 e m1 contam a mesma mentira.',
+    end: 'O cliente acredita no que k+1 = 3 dizem igual. No máximo 2 mentem, logo entre 3 iguais há um honesto. E tem de haver 3 honestos enquanto 2 mentem: 3 + 2 = 2k+1. Com um a menos, 2k, ninguém pode saber:',
   },
   liars: {
     title: 'De 2k membros, k que mentem igual são k contra k: qual metade mente, o cliente não pode saber',

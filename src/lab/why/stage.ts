@@ -25,6 +25,8 @@ export interface StageOptions {
   readonly clients: number;
   readonly memberFactory: ReplicaFactory;
   readonly clientFactory: ClientFactory;
+  /** Of a group with a fence; none unless said otherwise. */
+  readonly viewServers?: { readonly count: number; readonly factory: ReplicaFactory };
 }
 
 /** How an operation ended. */
@@ -39,8 +41,9 @@ export class Stage {
   readonly world: ReplicaWorld;
   readonly steps: Step[] = [];
 
-  constructor(options: StageOptions) {
-    const world = new ReplicaWorld({ ...options, viewServers: 0, weather: FAIR_WEATHER, clockDrift: 0, diskDelayMs: 1, isEager: true, queuesInputs: true });
+  constructor({ viewServers, ...options }: StageOptions) {
+    const fence = viewServers === undefined ? { viewServers: 0 } : { viewServers: viewServers.count, viewServerFactory: viewServers.factory };
+    const world = new ReplicaWorld({ ...options, ...fence, weather: FAIR_WEATHER, clockDrift: 0, diskDelayMs: 1, isEager: true, queuesInputs: true });
     this.world = world;
     world.watches.push({
       requested: (client, place, request) => this.steps.push({ kind: 'request', at: world.now, client, member: place.name, request, isLost: !place.isUp || !world.network.isOpen(client, place.name) }),

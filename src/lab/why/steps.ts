@@ -15,7 +15,11 @@ import type { Words } from './english.ts';
 
 /** Something that happened in a run. Times are the world's, in milliseconds. */
 export type Step =
-  | { readonly kind: 'request'; readonly at: number; readonly client: string; readonly member: string; readonly request: Request; readonly isLost: boolean }
+  | {
+      readonly kind: 'request'; readonly at: number; readonly client: string; readonly member: string; readonly request: Request; readonly isLost: boolean;
+      /** Where that matters; otherwise it is shown where it was sent. */
+      readonly arrivesAt?: number;
+    }
   | { readonly kind: 'reply'; readonly at: number; readonly client: string; readonly member: string; readonly reply: ReplyMessage; readonly isLie: boolean }
   | { readonly kind: 'message'; readonly at: number; readonly member: string; readonly envelope: Envelope; readonly isLie: boolean }
   | { readonly kind: 'crash'; readonly at: number; readonly member: string }
@@ -41,18 +45,19 @@ export function narrate(steps: readonly Step[], mode: Mode, members: number, wor
   /** By client and serial: what was asked since then, and whether a quorum's members were asked to write. */
   const asked = new Map<string, boolean>();
   return steps.flatMap((step): StoryEvent[] => {
-    const at = Math.round((step.at - began) * 10) / 10;
-    const tell = (lane: string, to: string, text: string | undefined, isLie: boolean, isLost = false): StoryEvent[] => {
+    const tenths = (time: number): number => Math.round((time - began) * 10) / 10;
+    const at = tenths(step.at);
+    const tell = (lane: string, to: string, text: string | undefined, isLie: boolean, isLost = false, arrivesAt = step.at): StoryEvent[] => {
       const name = `${lane} ${to} ${text}`;
       if (text === undefined || said.has(name)) return [];
       said.add(name);
-      return [{ at, lane, text: isLie ? `${text} (${words.lie})` : text, message: { to, receivedAt: isLost ? undefined : at } }];
+      return [{ at, lane, text: isLie ? `${text} (${words.lie})` : text, message: { to, receivedAt: isLost ? undefined : tenths(arrivesAt) } }];
     };
     switch (step.kind) {
       case 'request': {
-        const { client, member, request, isLost } = step;
+        const { client, member, request, isLost, arrivesAt } = step;
         asked.set(`${client} ${request.serial}`, mode === 'quorum' && decodeQuorumOperation(request.operation)?.kind === 'write');
-        return tell(client, member, requestText(mode, request.operation, words), false, isLost);
+        return tell(client, member, requestText(mode, request.operation, words), false, isLost, arrivesAt);
       }
       case 'reply': {
         const { client, member, reply, isLie } = step;

@@ -5,7 +5,7 @@ import type { ReplyLie } from '../../group/lies.ts';
 import { sideBySide, transcriptOf, type Story } from '../../report/space-time.ts';
 import { textTable } from '../../report/table.ts';
 import { DETECTORS, type DetectorKind } from '../../sim/group/detector-kind.ts';
-import type { Beginning, SimReplica } from '../../sim/group/member-place.ts';
+import type { ReplicaFactory } from '../../sim/group/member-place.ts';
 import { unfencedMember } from './arrangements.ts';
 import type { Words } from './english.ts';
 import type { Exhibit } from './exhibit.ts';
@@ -84,11 +84,7 @@ export function liars(seed: number, words: Words): Exhibit {
 
 function runLiars(seed: number, truth: string, lying: readonly number[], words: Words): { readonly story: Story; readonly isFailed: boolean } {
   const members = 4;
-  const memberFactory = (beginning: Beginning): SimReplica => {
-    const replica = unfencedMember({ mode: 'sequencer', members }, beginning);
-    return lying.includes(beginning.place) ? makeFaulty(replica, parseFault('wrong-value'), beginning.place, beginning.random, { reply: swapOneAndTwo }) : replica;
-  };
-  const stage = new Stage({ random: createRandom(seed).fork('liars'), members, clients: 2, memberFactory, clientFactory: viewClient('sequencer', members) });
+  const stage = new Stage({ random: createRandom(seed).fork('liars'), members, clients: 2, memberFactory: oneOrTwo(members, lying), clientFactory: viewClient('sequencer', members) });
   stage.begin();
   stage.ask(1, { op: 'put', key: 'x', value: truth });
   const { outcome } = stage.ask(0, { op: 'get', key: 'x' });
@@ -96,6 +92,14 @@ function runLiars(seed: number, truth: string, lying: readonly number[], words: 
   // What the writer and the members said to each other is not for the reader to see, and not what this is about.
   const events = narrate(stage.steps, 'sequencer', members, words).filter(({ lane, message }) => lane === 'c0' || message?.to === 'c0');
   return { story: { lanes, events }, isFailed: outcome?.kind === 'failed' };
+}
+
+/** A sequencer's members, some of which say to clients 2 for 1, and 1 for 2. */
+export function oneOrTwo(members: number, lying: readonly number[]): ReplicaFactory {
+  return (beginning) => {
+    const replica = unfencedMember({ mode: 'sequencer', members }, beginning);
+    return lying.includes(beginning.place) ? makeFaulty(replica, parseFault('wrong-value'), beginning.place, beginning.random, { reply: swapOneAndTwo }) : replica;
+  };
 }
 
 const swapOneAndTwo: ReplyLie = (reply) => {

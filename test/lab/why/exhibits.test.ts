@@ -3,17 +3,19 @@ import { describe, expect, it } from 'vitest';
 import { asynchronousQuorums } from '../../../src/lab/why/agreement.ts';
 import { asynchronousQuorum } from '../../../src/lab/why/asynchronous.ts';
 import { cellStory } from '../../../src/lab/why/cell-story.ts';
+import { clockInApply } from '../../../src/lab/why/clock-in-apply.ts';
 import { detection, detectionCurve } from '../../../src/lab/why/detection.ts';
+import { outvoted, survivor } from '../../../src/lab/why/enough.ts';
 import { generals } from '../../../src/lab/why/generals-story.ts';
 import { LANGUAGES, parseLanguage } from '../../../src/lab/why/language.ts';
 import { redundancy } from '../../../src/lab/why/redundancy.ts';
 import { halves, votes } from '../../../src/lab/why/splits.ts';
-import { clockInApply, withoutOrder } from '../../../src/lab/why/surprises.ts';
 import { liars, silence } from '../../../src/lab/why/two-worlds.ts';
+import { withoutOrder } from '../../../src/lab/why/without-order.ts';
 import { displayWidth } from '../../../src/report/table.ts';
 
 // With another seed than the command's own tests.
-const EXHIBITS = { silence, detection, withoutOrder, liars, clockInApply, halves, votes, asynchronousQuorums, generals, redundancy };
+const EXHIBITS = { withoutOrder, survivor, outvoted, liars, silence, detection, clockInApply, halves, votes, asynchronousQuorums, generals, redundancy };
 
 describe.each(Object.entries(EXHIBITS))('%s', (_name, make) => {
   it('shows what it is to show', () => expect(make(7, LANGUAGES.en).isShown).toBe(true));
@@ -28,6 +30,23 @@ describe('exhibits', () => {
     expect(text).toMatch(/c1: accepts "right"/);
     expect(liars(1, english).text).toMatch(/c0: error: no majority of equal answers += c0: error: no majority of equal answers/);
     expect(generals(1, english).text).toContain('lieutenant 1 cannot tell them apart: it sees the same 3 lines');
+  });
+
+  it('why k+1: with two of three gone the last one has everything; with three gone, an error', () => {
+    expect(survivor(1, english).text).toMatch(/^m2 → c0: "blue" +≠ c0: error: no answer in 4 s$/m);
+  });
+
+  it('why 2k+1: two lies that agree come before the last true answer, and three true ones are believed', () => {
+    const { text } = outvoted(1, english);
+    expect(text.match(/c0: "2" \(a lie\)/gu)).toHaveLength(2);
+    expect(text.match(/c0: "1"$/gmu)).toHaveLength(3);
+    expect(text).toMatch(/c0: accepts "1"\n/);
+  });
+
+  it('without an order, real stores differ: x is doubled after it was set at two, before it at one', () => {
+    const { text } = withoutOrder(1, english);
+    expect(text.match(/→ c0: "10"$/gmu)).toHaveLength(2);
+    expect(text.match(/→ c0: "1"$/gmu)).toHaveLength(1);
   });
 
   it('quorums of n − k commit in both halves; majorities of k + 1 in none', () => {

@@ -9,42 +9,7 @@ import type { Exhibit } from './exhibit.ts';
 import { Stage, viewClient } from './stage.ts';
 import { outcomeText } from './steps.ts';
 
-/** Nobody fails, and still the members differ. */
-
-const MAX_TRIES = 100;
 const REPLICAS = ['m0', 'm1', 'm2'];
-const BEGIN_X = 3;
-const CLIENTS = [
-  { name: 'A', text: 'x := 1', apply: () => 1 },
-  { name: 'B', text: 'x := 2x', apply: (x: number) => 2 * x },
-] as const;
-
-/**
- * Two clients, three replicas, no failure at all: every channel is reliable and first in, first out, and still the replicas differ, since
- * nobody says whose message comes first.
- */
-export function withoutOrder(seed: number, words: Words): Exhibit {
-  const { title, begin, is, tries: tryText, end } = words.order;
-  const random = createRandom(seed).fork('without order');
-  const isSplit = (messages: readonly StoryEvent[]): boolean => REPLICAS.filter((replica) => finalX(messages, replica) === 1).length === 1;
-  // What chance gives, until it gives the case that matters.
-  const draw = (): StoryEvent[] => CLIENTS.flatMap(({ name, text }) => REPLICAS.map((to): StoryEvent => {
-    const receivedAt = Math.round(random.exponential(5) * 10) / 10;
-    return { at: 0, lane: name, text, message: { to, receivedAt } };
-  }));
-  let messages = draw();
-  let tries = 1;
-  for (; tries < MAX_TRIES && !isSplit(messages); tries++) messages = draw();
-  const last = Math.max(...messages.map(({ message }) => message!.receivedAt!));
-  const results = REPLICAS.map((lane): StoryEvent => ({ at: last, lane, text: is(finalX(messages, lane)), isWrong: finalX(messages, lane) === 1 }));
-  const lanes = ['A', ...REPLICAS, 'B'].map((name) => ({ name }));
-  return { title, text: `${begin(BEGIN_X)}\n${spaceTime({ lanes, events: [...messages, ...results] }, words)}${end} ${tryText(tries)}\n`, isShown: isSplit(messages) };
-}
-
-function finalX(messages: readonly StoryEvent[], replica: string): number {
-  return messages.filter(({ message }) => message!.to === replica).sort((a, b) => a.message!.receivedAt! - b.message!.receivedAt!)
-    .reduce((x, { lane }) => CLIENTS.find(({ name }) => name === lane)!.apply(x), BEGIN_X);
-}
 
 /** Three honest members in one order, and a service that looks at the clock: they outvote each other. */
 export function clockInApply(seed: number, words: Words): Exhibit {
