@@ -32,12 +32,13 @@ function why(args: Partial<WhyArgs>, cells: readonly Cell[] = [], exhibits?: rea
 describe('failmask lab why', () => {
   const cells = [0, 1, 2].map((f) => cellOf('raft', 'crash', 3, f, 1)!);
 
-  it('--json: rows of just eight fields, one a line, and nothing for people', () => {
+  it('--json: rows of just eight fields, and a mark where nothing was run; one a line, and nothing for people', () => {
     const { out, err, error } = why({ json: true, lang: 'pt-BR' }, cells, [asynchronousQuorums]);
     const rows = out.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(error).toBeUndefined();
     expect(err).toBe('');
-    for (const row of rows) expect(Object.keys(row)).toEqual(['mode', 'fault', 'n', 'f', 'threshold', 'verdict', 'runs', 'seed']);
+    const fields = ['mode', 'fault', 'n', 'f', 'threshold', 'verdict', 'runs', 'seed'];
+    for (const row of rows) expect(Object.keys(row)).toEqual(row['mode'] === 'raft' ? fields : [...fields, 'counted']);
     expect(rows[2]).toEqual({ mode: 'raft', fault: 'crash', n: 3, f: 2, threshold: 1, verdict: 'D', runs: 3, seed: 1 });
     expect(rows.map(({ mode }) => mode)).toContain('asynchronous-quorum');
     for (const { f, threshold, verdict } of rows) expect(verdict === 'M').toBe(Number(f) <= Number(threshold));

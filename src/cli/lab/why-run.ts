@@ -68,7 +68,7 @@ function tables(reporter: Reporter, paint: Paint, words: Words, given: Iterable<
   const cells: Cell[] = [];
   for (const cell of given) {
     cells.push(cell);
-    reporter.json({ ...rowOf(cell) });
+    reporter.json(rowOf(cell));
     reporter.status(`${cell.mode} · ${words.faults[cell.fault]} · n = ${cell.n}`);
   }
   reporter.result(`${heading(words.tablesTitle, paint)}\n${paragraph(words.tablesLegend)}\n${paragraph(words.verdicts)}\n`);
@@ -87,7 +87,7 @@ function isWorthTelling({ fault, n, f, threshold }: Cell): boolean {
 function oneStory(reporter: Reporter, paint: Paint, words: Words, seed: number, { mode, fault, n, f }: ReturnType<typeof parseStory>): string[] {
   const cell = cellOf(mode, fault, n, f, seed);
   if (cell === undefined) throw new UsageError(`--story: there is no such placement: ${mode}/${fault}/${n}/${f}`);
-  reporter.json({ ...rowOf(cell) });
+  reporter.json(rowOf(cell));
   reporter.result(storyOf(cell, words, paint));
   return differenceOf(cell, words);
 }
@@ -107,7 +107,7 @@ function begin(reasons: readonly MakeExhibit[], reporter: Reporter, paint: Paint
 function show(exhibits: readonly MakeExhibit[], reporter: Reporter, paint: Paint, words: Words, seed: number): string[] {
   return exhibits.flatMap((make) => {
     const { title, text, isShown, rows = [] } = make(seed, words);
-    for (const row of rows) reporter.json({ ...row });
+    for (const row of rows) reporter.json(rowOf(row));
     reporter.result(`${heading(title, paint)}\n${text.split('\n').map(paragraph).join('\n')}`);
     return isShown ? [] : [title];
   });
@@ -122,9 +122,9 @@ function cellName(mode: Arrangement, fault: CellFault, n: number, f: number): st
   return `${mode}/${fault}/${n}/${f}`;
 }
 
-/** Just the fields that a row has. */
-function rowOf({ mode, fault, n, f, threshold, verdict, runs, seed }: ThresholdRow): ThresholdRow {
-  return { mode, fault, n, f, threshold, verdict, runs, seed };
+/** Just the fields that a row has; `counted` only where nothing was run. */
+function rowOf({ mode, fault, n, f, threshold, verdict, runs, seed, isCounted }: ThresholdRow): Record<string, unknown> {
+  return { mode, fault, n, f, threshold, verdict, runs, seed, ...(isCounted === undefined ? {} : { counted: isCounted }) };
 }
 
 function heading(title: string, paint: Paint): string {

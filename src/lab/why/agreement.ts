@@ -1,11 +1,11 @@
 import { textTable } from '../../report/table.ts';
-import { asynchronousQuorum } from './asynchronous.ts';
+import { countQuorum } from './asynchronous.ts';
 import type { Words } from './english.ts';
 import type { Exhibit } from './exhibit.ts';
 import { searchGenerals } from './generals-search.ts';
 import type { ThresholdRow } from './thresholds.ts';
 
-/** Why 3k+1, where members lie to each other: two arguments, one bound. */
+/** Why 3k+1, where members lie to each other: two arguments, one bound. The first is counted, the second run. */
 
 const QUORUMS = [[3, 1], [4, 1], [6, 2], [7, 2]] as const;
 /** Generals, rounds of passing on, traitors. */
@@ -18,11 +18,13 @@ function bound(n: number): number {
 
 export function asynchronousQuorums(seed: number, words: Words): Exhibit {
   const { title, header } = words.asynchronous;
-  const verdicts = QUORUMS.map(([n, k]) => asynchronousQuorum(n, k));
-  const rows = verdicts.map(({ n, k, isMasked, runs }): ThresholdRow => ({ mode: 'asynchronous-quorum', fault: 'two-faced', n, f: k, threshold: bound(n), verdict: isMasked ? 'M' : 'W', runs, seed }));
+  const verdicts = QUORUMS.map(([n, k]) => countQuorum(n, k));
+  const rows = verdicts.map(({ n, k, isMasked, placements }): ThresholdRow => {
+    return { mode: 'asynchronous-quorum', fault: 'two-faced', n, f: k, threshold: bound(n), verdict: isMasked ? 'M' : 'W', runs: placements, seed, isCounted: true };
+  });
   return {
     title, rows, isShown: rows.every(isAsExpected),
-    text: textTable(header, verdicts.map(({ n, k, honest, isMasked, runs }) => [n, k, n - k, `${honest} ${honest > k ? '>' : '≤'} ${k}`, isMasked ? 'M' : 'W', runs])),
+    text: textTable(header, verdicts.map(({ n, k, honest, isMasked, placements }) => [n, k, n - k, `${honest} ${honest > k ? '>' : '≤'} ${k}`, isMasked ? 'M' : 'W', placements])),
   };
 }
 

@@ -54,14 +54,18 @@ export const english = {
   nothingMore: 'nothing more',
 
   silence: {
-    title: 'k+1 are enough if silence is death. With timeouts only, a member that is dead and one that is cut off look alike',
-    worlds: ['m1 has crashed', 'm1 is cut off, with client c1'] satisfies [string, string],
+    title: 'k+1 are enough if silence is death. With timeouts only, a member that is dead, one that is cut off and one that is asleep look alike',
+    worlds: ['m0 has crashed', 'm0 is cut off, with client c0'] satisfies [string, string],
     cut: 'is cut off',
+    pause: 'falls asleep',
+    wakes: 'wakes up',
     suspects: (other: string) => `hears nothing from ${other}: goes on alone`,
     both: 'On the right both sides answer, and x is two things: a split brain.',
-    header: ['detector', 'm1 crashes', 'the network is cut'] satisfies [string, string, string],
+    asleep: 'And m0 asleep for longer than the timeouts (a stopped process, a long pause): until it wakes up m1 sees the same again.',
+    woken: 'Who slept does not know that it did. m0 takes the group over, and a write that c1 was told is done is gone.',
+    header: ['detector', 'm0 crashes', 'the network is cut', 'm0 sleeps for 4 s'] satisfies [string, string, string, string],
     detectors: { timeout: 'timeouts', perfect: 'perfect' },
-    conclusion: 'A perfect detector goes on when m1 is dead and waits when it is not. No real network has one: a fence, held by a majority outside, takes its place.',
+    conclusion: 'A perfect detector goes on when m0 is dead and waits when it is not. No real network has one: a fence, held by a majority outside, takes its place.',
   },
   detection: {
     title: 'There is no timeout without one or the other: detection takes long, or the living are suspected',
@@ -109,11 +113,11 @@ export const english = {
     answer: (answer: string, timeMs: number) => `${answer}, at ${timeMs} ms`,
   },
   asynchronous: {
-    title: '3k+1, the asynchronous argument: members may lie and may be slow, so wait for n−k answers; the honest among them must outvote k liars: (n−k) − k > k',
-    header: ['n', 'k', 'answers waited for', 'honest among them, at least', 'verdict', 'runs'] satisfies [string, string, string, string, string, string],
+    title: '3k+1, the asynchronous argument (counted, not run): members may lie and may be slow, so wait for n−k answers; the honest among them must outvote k liars: (n−k) − k > k',
+    header: ['n', 'k', 'answers waited for', 'honest among them, at least', 'verdict', 'placements counted'] satisfies [string, string, string, string, string, string],
   },
   generals: {
-    title: '3k+1, the synchronous argument: nobody is slow, words are not signed (oral messages, OM(m)): n > 3m, and m rounds of passing on',
+    title: '3k+1, the synchronous argument (by runs of OM(m)): nobody is slow, words are not signed (oral messages): n > 3m, and m rounds of passing on',
     header: ['generals', 'algorithm', 'traitors', 'verdict', 'runs'] satisfies [string, string, string, string, string],
     all: (runs: number) => `${runs}, all there are`,
     drawn: (runs: number) => `${runs}, drawn`,

@@ -55,14 +55,18 @@ export const portuguese: Words = {
   nothingMore: 'nada mais',
 
   silence: {
-    title: 'k+1 bastam se a falha é silenciosa e o silêncio é parada. Só com timeouts, um membro parado e um isolado são iguais',
-    worlds: ['m1 parou', 'm1 está isolado, com o cliente c1'],
+    title: 'k+1 bastam se a falha é silenciosa e o silêncio é parada. Só com timeouts, um membro parado, um isolado e um adormecido são iguais',
+    worlds: ['m0 parou', 'm0 está isolado, com o cliente c0'],
     cut: 'fica isolado',
+    pause: 'adormece',
+    wakes: 'acorda',
     suspects: (other) => `não ouve nada de ${other}: segue sozinho`,
     both: 'À direita os dois lados respondem, e x é duas coisas: cérebro dividido (split brain).',
-    header: ['detector', 'm1 para', 'a rede é cortada'],
+    asleep: 'E m0 adormecido por mais que os timeouts (um processo suspenso, uma pausa longa): até que acorde, m1 vê o mesmo outra vez.',
+    woken: 'Quem dormiu não sabe que dormiu. m0 retoma o grupo, e uma escrita que c1 ouviu estar feita sumiu.',
+    header: ['detector', 'm0 para', 'a rede é cortada', 'm0 dorme por 4 s'],
     detectors: { timeout: 'timeouts', perfect: 'perfeito' },
-    conclusion: 'Um detector perfeito segue quando m1 parou e espera quando não. Nenhuma rede real tem um: uma cerca (fence), mantida por uma maioria de fora, toma o lugar dele.',
+    conclusion: 'Um detector perfeito segue quando m0 parou e espera quando não. Nenhuma rede real tem um: uma cerca (fence), mantida por uma maioria de fora, toma o lugar dele.',
   },
   detection: {
     title: 'Não há timeout sem um ou outro: a detecção demora, ou suspeita-se dos vivos',
@@ -110,11 +114,11 @@ export const portuguese: Words = {
     answer: (answer, timeMs) => `${answer}, em ${timeMs} ms`,
   },
   asynchronous: {
-    title: '3k+1, o argumento assíncrono: membros podem mentir e ser lentos, então espera-se por n−k respostas; os honestos entre elas têm de vencer k mentirosos: (n−k) − k > k',
-    header: ['n', 'k', 'respostas esperadas', 'honestos entre elas, no mínimo', 'veredito', 'execuções'],
+    title: '3k+1, o argumento assíncrono (contado, não executado): membros podem mentir e ser lentos, então espera-se por n−k respostas; os honestos entre elas têm de vencer k mentirosos: (n−k) − k > k',
+    header: ['n', 'k', 'respostas esperadas', 'honestos entre elas, no mínimo', 'veredito', 'posições contadas'],
   },
   generals: {
-    title: '3k+1, o argumento síncrono: ninguém é lento, as palavras não são assinadas (mensagens orais, OM(m)): n > 3m, e m rodadas de repasse',
+    title: '3k+1, o argumento síncrono (por execuções de OM(m)): ninguém é lento, as palavras não são assinadas (mensagens orais): n > 3m, e m rodadas de repasse',
     header: ['generais', 'algoritmo', 'traidores', 'veredito', 'execuções'],
     all: (runs) => `${runs}, todas as que há`,
     drawn: (runs) => `${runs}, sorteadas`,

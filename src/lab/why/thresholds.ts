@@ -18,6 +18,8 @@ export interface ThresholdRow {
   readonly verdict: CellVerdict;
   readonly runs: number;
   readonly seed: number;
+  /** Its runs are placements that were counted: nothing was run. */
+  readonly isCounted?: true;
 }
 
 export interface Cell extends ThresholdRow {

@@ -2,10 +2,11 @@ import { createRandom } from '../../core/random.ts';
 import { makeFaulty, parseFault } from '../../group/faulty.ts';
 import { encodeKvResult, decodeKvResult } from '../../group/kv/kv-result.ts';
 import type { ReplyLie } from '../../group/lies.ts';
-import { sideBySide, transcriptOf, type Story } from '../../report/space-time.ts';
+import { sideBySide, spaceTime, transcriptOf, type Story } from '../../report/space-time.ts';
 import { textTable } from '../../report/table.ts';
 import { DETECTORS, type DetectorKind } from '../../sim/group/detector-kind.ts';
 import type { ReplicaFactory } from '../../sim/group/member-place.ts';
+import type { Operation } from '../../sim/group/workload.ts';
 import { unfencedMember } from './arrangements.ts';
 import type { Words } from './english.ts';
 import type { Exhibit } from './exhibit.ts';
@@ -14,24 +15,31 @@ import { narrate } from './steps.ts';
 
 /** Experiments with two worlds that look alike to somebody who would have to act differently in them. */
 
-type Trouble = 'crash' | 'cut';
+/** The primary m0 is dead, cut off with its client, or asleep for longer than the timeouts. */
+const TROUBLES = ['crash', 'cut', 'pause'] as const;
+type Trouble = (typeof TROUBLES)[number];
 
-/** k+1 members: one that is dead and one that is cut off, seen by the other; with timeouts, and with a detector that knows. */
+/** By detector, in the order of the troubles: what theory says. */
+const EXPECTED: Readonly<Record<DetectorKind, string>> = { timeout: 'MWW', perfect: 'MDM' };
+/** Longer than any timeout here. */
+const SILENCE_MS = 3000;
+/** How long m0 sleeps on when the first client asks. */
+const SLEEP_ON_MS = 1000;
+
+/** k+1 members: one that is dead, and one that is cut off or asleep, seen by the other; with timeouts, and with a detector that knows. */
 export function silence(seed: number, words: Words): Exhibit {
-  const { title, worlds, both, header, detectors, conclusion } = words.silence;
-  const runs = new Map<string, SilenceRun>();
-  for (const detector of DETECTORS) {
-    for (const trouble of ['crash', 'cut'] as const) runs.set(`${detector} ${trouble}`, runSilence(seed, detector, trouble, words));
-  }
-  const [left, right] = [runs.get('timeout crash')!, runs.get('timeout cut')!];
-  const rows = DETECTORS.map((detector) => [
-    detectors[detector], ...(['crash', 'cut'] as const).map((trouble) => `${runs.get(`${detector} ${trouble}`)!.verdict}, ${words.verdictOf[runs.get(`${detector} ${trouble}`)!.verdict]}`),
-  ]);
-  const { text, isSame } = compare(left.story, right.story, worlds, 'm0', words);
+  const { title, worlds, both, asleep, woken, header, detectors, conclusion } = words.silence;
+  const runsOf = (detector: DetectorKind): SilenceRun[] => TROUBLES.map((trouble) => runSilence(seed, detector, trouble, words));
+  const runs = { timeout: runsOf('timeout'), perfect: runsOf('perfect') };
+  const [crash, cut, pause] = runs.timeout.map(({ story }) => story) as [Story, Story, Story];
+  const { text, isSame } = compare(crash, cut, worlds, 'm1', words);
+  // Awake again, m0 tells m1 of itself.
+  const isPauseSame = compare(untilAccepted(crash), untilAccepted(pause), worlds, 'm1', words).isSame;
+  const rows = DETECTORS.map((detector) => [detectors[detector], ...runs[detector].map(({ verdict }) => `${verdict}, ${words.verdictOf[verdict]}`)]);
   return {
     title,
-    text: `${text}${both}\n\n${textTable(header, rows)}${conclusion}\n`,
-    isShown: isSame && [...runs.values()].map(({ verdict }) => verdict).join('') === 'MWMD',
+    text: `${text}${both}\n\n${asleep}\n${spaceTime(pause, words)}${woken}\n\n${textTable(header, rows)}${conclusion}\n`,
+    isShown: isSame && isPauseSame && DETECTORS.every((detector) => runs[detector].map(({ verdict }) => verdict).join('') === EXPECTED[detector]),
   };
 }
 
@@ -57,21 +65,32 @@ function runSilence(seed: number, detector: DetectorKind, trouble: Trouble, word
     },
   });
   stage.ask(0, { op: 'put', key: 'x', value: 'before' });
-  if (trouble === 'crash') {
-    stage.crash(1);
-  } else {
-    stage.note('m1', words.silence.cut);
-    stage.cut(['m0', 'c0'], ['m1', 'c1']);
+  if (trouble === 'crash') stage.crash(0);
+  else stage.note('m0', words.silence[trouble]);
+  if (trouble === 'cut') stage.cut(['m0', 'c0'], ['m1', 'c1']);
+  if (trouble === 'pause') world.pause(world.members[0]!);
+  world.run(world.now + SILENCE_MS);
+  if (trouble === 'pause') {
+    world.simulator.at(world.now + SLEEP_ON_MS, () => {
+      stage.note('m0', words.silence.wakes);
+      world.resume(world.members[0]!);
+    });
   }
-  world.run(world.now + 3000);
-  const puts = [stage.ask(0, { op: 'put', key: 'x', value: 'left' })];
-  if (trouble === 'cut') puts.push(stage.ask(1, { op: 'put', key: 'x', value: 'right' }));
-  const left = stage.ask(0, { op: 'get', key: 'x' });
-  const right = trouble === 'cut' ? stage.ask(1, { op: 'get', key: 'x' }) : left;
+  const puts = [stage.ask(1, { op: 'put', key: 'x', value: 'right' })];
+  world.run(world.now + SLEEP_ON_MS);
+  if (trouble === 'cut') puts.push(stage.ask(0, { op: 'put', key: 'x', value: 'left' }));
+  const get: Operation = { op: 'get', key: 'x' };
+  const gets = [stage.ask(1, get, 'before'), ...(trouble === 'cut' ? [stage.ask(0, get)] : [])];
   const lanes = ['c0', 'm0', 'm1', 'c1'].map((name) => ({ name }));
   const story = { lanes, events: narrate(stage.steps, 'primary-backup', members, words) };
   const isAnswered = puts.some(({ outcome }) => outcome?.kind === 'answered');
-  return { story, verdict: !isAnswered ? 'D' : left.result === 'left' && right.result === left.result ? 'M' : 'W' };
+  const last = trouble === 'cut' ? 'left' : 'right';
+  return { story, verdict: !isAnswered ? 'D' : gets.every(({ result }) => result === last) ? 'M' : 'W' };
+}
+
+/** Up to the first answer that c1 has. */
+function untilAccepted({ lanes, events }: Story): Story {
+  return { lanes, events: events.slice(0, events.findIndex(({ lane, message }) => lane === 'c1' && message === undefined) + 1) };
 }
 
 /** 2k members that vote, k of which lie alike. */

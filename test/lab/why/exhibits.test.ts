@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { asynchronousQuorums } from '../../../src/lab/why/agreement.ts';
-import { asynchronousQuorum } from '../../../src/lab/why/asynchronous.ts';
+import { countQuorum } from '../../../src/lab/why/asynchronous.ts';
 import { cellStory } from '../../../src/lab/why/cell-story.ts';
 import { clockInApply } from '../../../src/lab/why/clock-in-apply.ts';
 import { detection, detectionCurve } from '../../../src/lab/why/detection.ts';
@@ -26,8 +26,9 @@ describe('exhibits', () => {
 
   it('side by side: the observer sees the same in both worlds, and one of them is wrong', () => {
     const { text } = silence(1, english);
-    expect(text).toContain('m0 cannot tell them apart');
-    expect(text).toMatch(/c1: accepts "right"/);
+    expect(text).toContain('m1 cannot tell them apart');
+    expect(text).toMatch(/c0: accepts "left"/);
+    expect(text).toMatch(/^!.*c1: accepts "before"$/m);
     expect(liars(1, english).text).toMatch(/c0: error: no majority of equal answers += c0: error: no majority of equal answers/);
     expect(generals(1, english).text).toContain('lieutenant 1 cannot tell them apart: it sees the same 3 lines');
   });
@@ -57,9 +58,9 @@ describe('exhibits', () => {
   });
 
   it('asynchronous quorums: 3k members are too few, 3k+1 enough, in every placement', () => {
-    expect(asynchronousQuorum(3, 1)).toEqual({ n: 3, k: 1, honest: 1, isMasked: false, runs: 9 });
-    expect(asynchronousQuorum(4, 1)).toEqual({ n: 4, k: 1, honest: 2, isMasked: true, runs: 16 });
-    expect([5, 6, 7].map((n) => asynchronousQuorum(n, 2).isMasked)).toEqual([false, false, true]);
+    expect(countQuorum(3, 1)).toEqual({ n: 3, k: 1, honest: 1, isMasked: false, placements: 9 });
+    expect(countQuorum(4, 1)).toEqual({ n: 4, k: 1, honest: 2, isMasked: true, placements: 16 });
+    expect([5, 6, 7].map((n) => countQuorum(n, 2).isMasked)).toEqual([false, false, true]);
   });
 
   it('a longer timeout suspects fewer of the living, and the dead later', () => {
