@@ -9,6 +9,7 @@ import type { MakeExhibit } from '../../lab/why/exhibit.ts';
 import { generals } from '../../lab/why/generals-story.ts';
 import { LANGUAGES } from '../../lab/why/language.ts';
 import { redundancy } from '../../lab/why/redundancy.ts';
+import { retries } from '../../lab/why/retries.ts';
 import { halves, votes } from '../../lab/why/splits.ts';
 import { cellOf, faultsOf, isAsExpected, thresholds, type Cell, type CellFault, type ThresholdRow } from '../../lab/why/thresholds.ts';
 import { liars, silence } from '../../lab/why/two-worlds.ts';
@@ -26,8 +27,8 @@ const STORY_MEMBERS = 3;
 
 /** Before the tables: what an order is for, why k+1 are enough, and why 2k+1, but not 2k. */
 const REASONS: readonly MakeExhibit[] = [withoutOrder, survivor, outvoted, liars];
-/** After them: what k+1 takes, what votes and majorities take, why 3k+1, and what surprises besides. */
-const EXHIBITS: readonly MakeExhibit[] = [silence, detection, clockInApply, halves, votes, asynchronousQuorums, oralMessages, generals, redundancy];
+/** After them: what repetition masks, what k+1 takes, what votes and majorities take, why 3k+1, and what surprises besides. */
+const EXHIBITS: readonly MakeExhibit[] = [retries, silence, detection, clockInApply, halves, votes, asynchronousQuorums, oralMessages, generals, redundancy];
 
 export interface WhyOptions extends Pick<ReporterOptions, 'stdout' | 'stderr'> {
   /** Of the tables; all that there are unless said otherwise. */

@@ -107,6 +107,13 @@ export const english = {
     leads: (term: number) => `leads term ${term}`,
     end: 'Both have a majority, and both commit.',
   },
+  retries: {
+    title: 'Redundancy of time: ask again. It masks a service that fails once or now and then, but not one that always fails; and only if a repetition is known to be one',
+    legend: (appends: number, runs: number) => `One store, not replicated: a request that is not done, or done and not answered; the client cannot know which. ${appends} appends a run, each asked up to N times; ${runs} runs. What is not M or W here is D: an error.`,
+    header: ['the service fails', 'with request ids'] satisfies [string, string],
+    faults: { transient: 'once (transient)', intermittent: '1 time in 5 (intermittent)', permanent: 'always (permanent)' },
+    end: 'W: an append that was done was asked again as if it were another, and is there twice. With ids the store knows it, and repeats its answer instead.',
+  },
   clock: {
     title: 'A clock read in apply(): three honest members, in one order, outvote each other',
     text: 'Each puts the time at which it carries out the operation into its answer.',

@@ -108,6 +108,13 @@ export const portuguese: Words = {
     leads: (term) => `lidera o mandato ${term}`,
     end: 'Os dois têm maioria, e os dois confirmam.',
   },
+  retries: {
+    title: 'Redundância de tempo: repetir N vezes. Mascara falhas transitórias e intermitentes, mas não permanentes; e só se a repetição for reconhecida como repetição',
+    legend: (appends, runs) => `Um servidor só, sem réplicas: um pedido não é feito, ou é feito e não respondido; o cliente não pode saber qual. ${appends} appends por execução, cada um pedido até N vezes; ${runs} execuções. O que não é M nem W é D: um erro.`,
+    header: ['o serviço falha', 'com ids de pedido'],
+    faults: { transient: 'uma vez (transitória)', intermittent: '1 vez em 5 (intermitente)', permanent: 'sempre (permanente)' },
+    end: 'W: um append que foi feito foi pedido de novo como se fosse outro, e está lá duas vezes. Com ids o servidor o reconhece, e só repete a resposta.',
+  },
   clock: {
     title: 'Um relógio lido em apply(): três membros honestos, em uma só ordem, votam uns contra os outros',
     text: 'Cada um põe na resposta a hora em que executa a operação.',

@@ -9,13 +9,14 @@ import { outvoted, survivor } from '../../../src/lab/why/enough.ts';
 import { generals } from '../../../src/lab/why/generals-story.ts';
 import { LANGUAGES, parseLanguage } from '../../../src/lab/why/language.ts';
 import { redundancy } from '../../../src/lab/why/redundancy.ts';
+import { retries, retryShares } from '../../../src/lab/why/retries.ts';
 import { halves, votes } from '../../../src/lab/why/splits.ts';
 import { liars, silence } from '../../../src/lab/why/two-worlds.ts';
 import { withoutOrder } from '../../../src/lab/why/without-order.ts';
 import { displayWidth } from '../../../src/report/table.ts';
 
 // With another seed than the command's own tests.
-const EXHIBITS = { withoutOrder, survivor, outvoted, liars, silence, detection, clockInApply, halves, votes, asynchronousQuorums, generals, redundancy };
+const EXHIBITS = { withoutOrder, survivor, outvoted, liars, retries, silence, detection, clockInApply, halves, votes, asynchronousQuorums, generals, redundancy };
 
 describe.each(Object.entries(EXHIBITS))('%s', (_name, make) => {
   it('shows what it is to show', () => expect(make(7, LANGUAGES.en).isShown).toBe(true));
@@ -48,6 +49,14 @@ describe('exhibits', () => {
     const { text } = withoutOrder(1, english);
     expect(text.match(/→ c0: "10"$/gmu)).toHaveLength(2);
     expect(text.match(/→ c0: "1"$/gmu)).toHaveLength(1);
+  });
+
+  it('repetition masks what passes, never what stays, and doubles what has no request id', () => {
+    expect(retryShares('transient', 1, true, 2)).toEqual({ masked: 0, wrong: 0 });
+    expect(retryShares('transient', 2, true, 2)).toEqual({ masked: 1, wrong: 0 });
+    expect(retryShares('intermittent', 10, true, 2)).toEqual({ masked: 1, wrong: 0 });
+    expect(retryShares('permanent', 10, true, 2)).toEqual({ masked: 0, wrong: 0 });
+    expect(retryShares('transient', 2, false, 2).wrong).toBeGreaterThan(0.3);
   });
 
   it('quorums of n − k commit in both halves; majorities of k + 1 in none', () => {
