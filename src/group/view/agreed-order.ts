@@ -69,13 +69,16 @@ export class AgreedOrder {
     return this.#clock;
   }
 
-  /** What a report says of what is not delivered, as much as it has room for: what nobody speaks of was answered by nobody, and is asked again. */
+  /**
+   * What a report says of what is not delivered: at least one message, since there is room for the largest, and else as many as `maxBytes` hold. What
+   * nobody speaks of was answered by nobody, and is asked again.
+   */
   pending(maxBytes: number): PendingMessage[] {
     const pending: PendingMessage[] = [];
     let bytesLeft = maxBytes;
     for (const { id, stamp, isFinal, bytes } of this.#pending.values()) {
       bytesLeft -= bytes.length + PENDING_OVERHEAD_BYTES;
-      if (bytesLeft < 0 || pending.length >= MAX_REPORTED) break;
+      if (pending.length > 0 && (bytesLeft < 0 || pending.length >= MAX_REPORTED)) break;
       pending.push({ id, stamp, isFinal, bytes });
     }
     return pending;
@@ -101,8 +104,9 @@ export class AgreedOrder {
   /** Begins a message; false: there is no room. */
   submit(request: Request): boolean {
     const core = this.#core;
+    // Not whether this one fits, too: the largest would hardly ever find so much room.
+    if (this.#pendingBytes >= core.config.maxPendingBytes) return false;
     const bytes = encodeCommand({ kind: 'request', request });
-    if (this.#pendingBytes + bytes.length > core.config.maxPendingBytes) return false;
     const id = { view: core.view.number, seat: core.seat, number: this.#nextNumber++ };
     const own: Own = { id, bytes, proposals: new Map(), final: undefined, index: Infinity };
     this.#own.set(keyOf(id), own);

@@ -173,5 +173,5 @@ export class Flush {
 }
 
 const MAX_SUFFIX_BYTES = 128 * 1024;
-/** Of pending messages in a report. */
+/** Of pending messages in a report, unless a single one is larger. */
 const MAX_REPORT_BYTES = 200 * 1024;

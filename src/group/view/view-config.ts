@@ -8,7 +8,7 @@ export interface ViewConfig {
   readonly retryMs: Millis;
   /** Requests ordered or being ordered, and not stable; more are told `busy`. */
   readonly maxUnstable: number;
-  /** Of all messages in the agreed order that are not delivered: they must fit one report. */
+  /** Of all messages in the agreed order that are not delivered; a member that knows of so much begins none, and says `busy`. */
   readonly maxPendingBytes: number;
   readonly maxInflightBytes: number;
   readonly maxPendingReads: number;

@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 
 import type { HistoryEvent } from '../../../src/group/history.ts';
 import { MODES, traitsOf } from '../../../src/group/modes.ts';
-import { encodeKvOperation, type KvOperation } from '../../../src/group/kv/kv-operation.ts';
+import { encodeKvOperation, MAX_KV_OPERATION_BYTES, type KvOperation } from '../../../src/group/kv/kv-operation.ts';
 import { readKvReply } from '../../../src/group/kv/kv-result.ts';
 import type { ReplyMessage, Request } from '../../../src/group/message.ts';
 import { checkHistory } from '../../../src/sim/history-checks.ts';
+import { KV_WORDS } from '../../../src/sim/group/kv-words.ts';
 import type { Operation } from '../../../src/sim/group/workload.ts';
 import { ConformanceGroup } from './conformance-group.ts';
 
@@ -13,6 +14,7 @@ import { ConformanceGroup } from './conformance-group.ts';
 const GROUPS = MODES.filter((mode) => traitsOf(mode).isOrdered).flatMap((mode) => [3, 5].map((size) => ({ mode, size })));
 
 const append = (key: string, text: string): Uint8Array => encodeKvOperation({ kind: 'append', key, value: new TextEncoder().encode(text) });
+const sizeOf = (operation: Operation): number => KV_WORDS.write(operation).length;
 const get = (key: string): Uint8Array => encodeKvOperation({ kind: 'get', key } satisfies KvOperation);
 
 describe.each(GROUPS)('$mode, $size members', ({ mode, size }) => {
@@ -25,6 +27,16 @@ describe.each(GROUPS)('$mode, $size members', ({ mode, size }) => {
     expect(cas('a', 'b')).toEqual({ result: true });
     expect(cas('a', 'c', 1)).toEqual({ result: false });
     expect(group.get('k', 2)).toEqual({ result: 'b' });
+  });
+
+  it('the largest operation there may be: a cas of two values that together just fit', () => {
+    const group = new ConformanceGroup(mode, size);
+    const [old, value] = ['a', 'b'].map((letter) => letter.repeat(MAX_KV_OPERATION_BYTES / 2 - 8)) as [string, string];
+    const cas = { op: 'cas', key: 'large', old, value: value.padEnd(value.length + MAX_KV_OPERATION_BYTES - sizeOf({ op: 'cas', key: 'large', old, value }), '.') } as const;
+    expect(sizeOf(cas)).toBe(MAX_KV_OPERATION_BYTES);
+    expect(group.put('large', old)).toEqual({ result: null });
+    expect(group.ask(cas)).toEqual({ result: true });
+    expect(group.get('large', 2)).toEqual({ result: cas.value });
   });
 
   it('append says how long it is now; del whether something was there', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { MAX_MESSAGE_BYTES } from '../../../src/group/framing.ts';
 import { settlePending } from '../../../src/group/view/agreed-order.ts';
 import { encodeViewMessage, type PendingMessage } from '../../../src/group/view/view-message.ts';
 import { Cluster } from './cluster.ts';
@@ -66,6 +67,32 @@ describe('the agreed order when who began a message dies', () => {
       expect([...lists[0]!].sort()).toEqual([...clients].sort());
     },
   );
+});
+
+describe('the agreed order and the largest operation that a member takes', () => {
+  it('who began it dies: the report of the survivors has room for it, and they deliver it, nobody asking again', () => {
+    const cluster = new Cluster({ mode: 'active', size: 3 });
+    const clientId = cluster.open();
+    cluster.settle();
+    let victim: string | undefined;
+    let largest = 0;
+    cluster.fate = ({ from, to, body }, message) => {
+      if (message?.kind === 'submit') victim ??= from;
+      largest = Math.max(largest, body.length);
+      // Nobody learns its final stamp.
+      return message?.kind === 'propose' && to === victim ? 0 : 1;
+    };
+    // As in member-node.ts.
+    const text = '+'.padEnd(MAX_MESSAGE_BYTES - 4096, 'x');
+    cluster.ask({ clientId, serial: 1, text });
+    cluster.run(60);
+    cluster.crash(victim!);
+    cluster.settle();
+    cluster.run(1000);
+    for (const { replica, machine } of cluster.nodes.values()) if (replica !== undefined) expect(machine.items.map(({ length }) => length)).toEqual([text.length - 1]);
+    // Its kind stands in front.
+    expect(largest).toBeLessThan(MAX_MESSAGE_BYTES);
+  });
 });
 
 describe('the agreed order and what comes late', () => {
