@@ -176,10 +176,17 @@ export class LeaderOrder {
     return [...this.#followers.values()].every((follower) => follower.round >= round);
   }
 
-  /** Entries behind this are needed by a snapshot under way. */
+  /**
+   * Entries behind this are needed: by a snapshot on its way, or by a guest that has got one. Without them he would need another each time he has
+   * got one. Who lags too far holds nothing back.
+   */
   get oldestNeeded(): number {
+    const { log, config } = this.#core;
     let oldest = Infinity;
-    for (const { sending } of this.#all()) if (sending !== undefined) oldest = Math.min(oldest, sending.mark.index);
+    for (const { sending, match } of this.#all()) {
+      const from = sending?.mark.index ?? match;
+      if (log.bytesBetween(from, log.lastIndex) <= config.maxKeptBytes) oldest = Math.min(oldest, from);
+    }
     return oldest;
   }
 

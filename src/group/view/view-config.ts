@@ -16,6 +16,8 @@ export interface ViewConfig {
   readonly snapshotBytes: number;
   /** Entries that are kept in memory behind a snapshot, for members that lag or come back. */
   readonly keptEntries: number;
+  /** What one who is being taken in can make the leader keep in memory beyond that; who lags further begins anew. */
+  readonly maxKeptBytes: number;
 }
 
 export const DEFAULT_VIEW_CONFIG: ViewConfig = {
@@ -27,4 +29,5 @@ export const DEFAULT_VIEW_CONFIG: ViewConfig = {
   maxPendingReads: 1024,
   snapshotBytes: 16 * 1024 * 1024,
   keptEntries: 1024,
+  maxKeptBytes: 64 * 1024 * 1024,
 };

@@ -73,6 +73,28 @@ describe.each(MODES)('%s: newcomers', (mode) => {
   });
 });
 
+describe.each(MODES)('%s: what a leader keeps for a newcomer whose snapshot is on its way', (mode) => {
+  it.each([
+    ['all that came since, up to a bound', 1 << 20, 1],
+    ['no more than that, and then he is sent another', 1000, 2],
+  ])('%s', (_, maxKeptBytes, snapshots) => {
+    const cluster = new Cluster({ mode, size: 1, joiners: 1, config: { ...SMALL, maxKeptBytes } });
+    cluster.crash('m2');
+    const client = cluster.open();
+    for (let serial = 1; serial <= 60; serial++) write(cluster, client, serial);
+    let isStalled = true;
+    cluster.fate = ({ to }, message) => (isStalled && to === 'm2' && message?.kind === 'chunk' && message.isLast ? 0 : 1);
+    cluster.start('m2');
+    cluster.run(200);
+    for (let serial = 61; serial <= 120; serial++) write(cluster, client, serial);
+    isStalled = false;
+    cluster.settle();
+    cluster.run(1000);
+    expect(cluster.replica('m1').status().counters['snapshotsSent']).toBe(snapshots);
+    expect(cluster.node('m2').machine.items.length).toBe(120);
+  });
+});
+
 describe.each(MODES)('%s: members that are let go', (mode) => {
   it('a view works without one, whoever it was, and it is not let in again', () => {
     const cluster = new Cluster({ mode, size: 3 });
