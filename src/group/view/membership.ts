@@ -7,7 +7,7 @@ import type { LeaderOrder } from './leader-order.ts';
 import type { ViewCore } from './view-core.ts';
 import type { ViewMessage } from './view-message.ts';
 import { ViewServiceClient } from './view-service-client.ts';
-import { isIn, nextView, type View } from './view.ts';
+import { isIn, nextView, type View, type ViewMember } from './view.ts';
 
 export interface MembershipOptions {
   readonly self: Peer;
@@ -153,27 +153,41 @@ export class Membership {
 
   #act(now: Millis): void {
     const core = this.#core;
-    const { order, fence } = this.#options;
     if (!core.isMember) {
       this.#ask(now);
       this.#askIn();
       return;
     }
-    const suspects = this.#suspects();
-    const living = core.view.members.filter(({ id }) => !suspects.includes(id));
-    if (fence === 'none') {
+    if (this.#options.fence === 'none') {
+      const living = this.#living();
       const members = [...living, ...this.#hasReturned()].sort((a, b) => this.#placeOf(a) - this.#placeOf(b));
-      if (suspects.length > 0 || members.length > living.length) this.#adopt(nextView(core.view, members), now);
+      if (living.length < core.view.members.length || members.length > living.length) this.#adopt(nextView(core.view, members), now);
       return;
     }
-    const guests = core.isLeader && core.isRunning ? order.readyGuests() : [];
-    if ((suspects.length > 0 && core.isEntitled) || guests.length > 0) {
+    const next = this.#successor();
+    if (next !== undefined) {
       // The first who lives acts; the others only if he does not.
-      const turn = living.findIndex(({ id }) => id === core.self.id);
-      if (now - this.#troubleSinceMs! >= turn * TURN_MS) this.#propose(nextView(core.view, [...living, ...guests]), now);
+      const turn = next.members.findIndex(({ id }) => id === core.self.id);
+      if (now - this.#troubleSinceMs! >= turn * TURN_MS) this.#propose(() => this.#successor(), now);
     } else if (!core.isRunning) {
       this.#ask(now);
     }
+  }
+
+  /** The view that should come next, as it looks now; undefined: none need, or it is not for this member to say. */
+  #successor(): View | undefined {
+    const core = this.#core;
+    // Before it has settled in, it does not know whether its disk and its view still hold what it promised.
+    if (!this.#hasSettledIn || !core.isEntitled) return undefined;
+    const living = this.#living();
+    const guests = core.isLeader && core.isRunning ? this.#options.order.readyGuests() : [];
+    return living.length < core.view.members.length || guests.length > 0 ? nextView(core.view, [...living, ...guests]) : undefined;
+  }
+
+  /** Those of the view who are to stay in it. */
+  #living(): readonly ViewMember[] {
+    const suspects = this.#suspects();
+    return this.#core.view.members.filter(({ id }) => !suspects.includes(id));
   }
 
   #suspects(): ReplicaId[] {
@@ -212,10 +226,10 @@ export class Membership {
     this.#service.ask(now);
   }
 
-  #propose(view: View, now: Millis): void {
+  #propose(proposal: () => View | undefined, now: Millis): void {
     if (this.#service!.isBusy) return;
     this.#core.counters.proposals++;
-    this.#service!.propose(view, now);
+    this.#service!.propose(proposal, now);
   }
 
   /** Asks the leader of the view to be let in. */
@@ -235,7 +249,7 @@ export class Membership {
     const core = this.#core;
     const { bootstrap, self } = this.#options;
     if (view.number === 0) {
-      if (bootstrap.some(({ id }) => id === self.id) && !this.#isReturning) this.#propose(nextView(view, bootstrap), now);
+      if (bootstrap.some(({ id }) => id === self.id) && !this.#isReturning) this.#propose(() => nextView(view, bootstrap), now);
       return;
     }
     if (!this.#hasSettledIn && isIn(view, self.id) && core.storage.isSuspect) {
@@ -245,7 +259,7 @@ export class Membership {
     }
     if (!this.#hasSettledIn && this.#isReturning && isIn(view, self.id) && view.number === core.view.number) {
       // What it said in this view and has forgotten must not count: the view begins anew.
-      this.#propose(nextView(view, view.members), now);
+      this.#propose(() => nextView(view, view.members), now);
       return;
     }
     if (view.number <= core.view.number) {

@@ -6,6 +6,9 @@ import type { Errand, Peer } from '../replica.ts';
 import { decodeViewReply, encodeGetView, encodeProposeView } from './view-machine.ts';
 import type { View } from './view.ts';
 
+/** The view that should come next; undefined: none need. */
+type Proposal = () => View | undefined;
+
 const OPERATION_TIMEOUT_MS = 5000;
 const ATTEMPT_TIMEOUT_MS = 500;
 
@@ -14,8 +17,8 @@ export class ViewServiceClient {
   readonly #servers: readonly Peer[];
   readonly #client: SingleClient;
   #isBusy = false;
-  /** What is to be proposed as soon as a question has been answered. */
-  #proposal: View | undefined;
+  /** What is to be proposed as soon as a question has been answered, as it is seen then. */
+  #proposal: Proposal | undefined;
 
   constructor(servers: readonly Peer[], clientId: string, random: Random, now: Millis) {
     this.#servers = servers;
@@ -37,12 +40,13 @@ export class ViewServiceClient {
 
   /**
    * In two steps: a question, and the proposal once it is answered. So nobody changes the view who cannot hear that it has changed: a member that
-   * is heard and hears nobody suspects all others, and would be the first to leave them out.
+   * is heard and hears nobody suspects all others, and would be the first to leave them out. Nor one who has heard them since: the proposal is made
+   * when the answer has come, and with it what was waiting while a disk held everything up.
    */
-  propose(view: View, now: Millis): void {
+  propose(proposal: Proposal, now: Millis): void {
     if (this.#isBusy) return;
     this.ask(now);
-    this.#proposal = view;
+    this.#proposal = proposal;
   }
 
   answered(reply: ReplyMessage, now: Millis): void {
@@ -54,7 +58,7 @@ export class ViewServiceClient {
   takeView(now: Millis): View | undefined {
     let view: View | undefined;
     for (let outcome = this.#client.takeOutcome(); outcome !== undefined; outcome = this.#client.takeOutcome()) {
-      const proposal = this.#proposal;
+      const proposal = this.#proposal?.();
       this.#isBusy = false;
       this.#proposal = undefined;
       const named = outcome.kind === 'answered' && outcome.reply.status === 'ok' ? decodeViewReply(outcome.reply.body) : undefined;

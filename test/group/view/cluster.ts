@@ -1,5 +1,5 @@
 import type { Random } from '../../../src/core/random.ts';
-import { TimeoutDetector } from '../../../src/group/detector.ts';
+import { TimeoutDetector, type Detector } from '../../../src/group/detector.ts';
 import type { ReplyMessage } from '../../../src/group/message.ts';
 import type { Errand, Peer } from '../../../src/group/replica.ts';
 import { Service } from '../../../src/group/service.ts';
@@ -13,10 +13,16 @@ export interface ClusterOptions extends ReplicaClusterOptions {
   readonly mode: ViewMode;
   readonly fence?: 'view-service' | 'none';
   readonly config?: ViewOptions['config'];
+  /** A new one for each life. By timeouts of 600 to 2000 ms unless said otherwise. */
+  readonly detector?: () => Detector;
 }
 
 const VIEW_SERVERS: Peer[] = [{ id: 'v1', address: 'v1:1' }];
 const NOTHING = new Uint8Array(0);
+
+function byTimeouts(): Detector {
+  return new TimeoutDetector({ heartbeatMs: 150, minTimeoutMs: 600, maxTimeoutMs: 2000 });
+}
 
 /** A group with views whose messages the test can see, lose and double. Its view service is one machine that never fails. */
 export class Cluster extends ReplicaCluster<ViewReplica, ViewMessage> {
@@ -75,10 +81,10 @@ export class Cluster extends ReplicaCluster<ViewReplica, ViewMessage> {
   }
 
   protected override make({ peer: self, machine }: Node<ViewReplica>, storage: Storage, random: Random): ViewReplica {
-    const { mode, fence = 'view-service', config = {} } = this.#options;
+    const { mode, fence = 'view-service', config = {}, detector = byTimeouts } = this.#options;
     return new ViewReplica({
       self, mode, fence, bootstrap: this.isFounder(self) ? this.founders : [], viewServers: VIEW_SERVERS, service: new Service(machine), storage, random, config, now: this.now,
-      detector: new TimeoutDetector({ heartbeatMs: 150, minTimeoutMs: 600, maxTimeoutMs: 2000 }), sink: { emit: (at, event) => this.trace(at, event) },
+      detector: detector(), sink: { emit: (at, event) => this.trace(at, event) },
     });
   }
 

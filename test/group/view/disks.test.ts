@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
+import { PerfectDetector } from '../../../src/group/detector.ts';
 import { LOG } from '../../../src/group/disk-storage.ts';
 import { readRecords } from '../../../src/group/record-file.ts';
 import type { ViewMode } from '../../../src/group/view/view-replica.ts';
@@ -43,6 +44,50 @@ describe.each(MODES)('%s: disks', (mode) => {
     cluster.run(500);
     expect(cluster.node('m2').machine.items).toEqual(['1', '2', '3', '4', '5', '6']);
     expect(cluster.views.view.members.map(({ id }) => id)).toEqual(['m1', 'm3', 'm2']);
+  });
+
+  it('a disk that has lost its end, and nobody else is left, which its member knows for sure: it does not go on alone', () => {
+    const dead = new Set<string>();
+    const cluster = new Cluster({ mode, size: 2, detector: () => new PerfectDetector((id) => dead.has(id)) });
+    const client = cluster.open();
+    for (let serial = 1; serial <= 5; serial++) write(cluster, client, serial);
+    cluster.run(500);
+    for (const id of ['m1', 'm2']) {
+      dead.add(id);
+      cluster.crash(id);
+    }
+    damageEnd(cluster, 'm2', 1);
+    cluster.start('m2');
+    cluster.run(10_000);
+    expect(cluster.views.view.number).toBe(1);
+    expect(cluster.replica('m2').status()).toMatchObject({ problem: expect.stringMatching(/disk/), commitIndex: 0 });
+    dead.delete('m1');
+    cluster.start('m1');
+    cluster.settle();
+    for (const id of ['m1', 'm2']) expect(cluster.node(id).machine.items).toEqual(['1', '2', '3', '4', '5']);
+  });
+
+  it('a disk that stands still for longer than a timeout: its member leaves nobody out, since it hears them when it goes on', () => {
+    const cluster = new Cluster({ mode, size: 3 });
+    const client = cluster.open();
+    write(cluster, client, 1);
+    cluster.run(500);
+    // The others cannot ask for a view without it, meanwhile.
+    let questions = 0;
+    cluster.fate = ({ from, to }) => {
+      if (from === 'm1' && to === 'v1') questions++;
+      return (from === 'v1' && to !== 'm1') || (to === 'v1' && from !== 'm1') ? 0 : 1;
+    };
+    vi.spyOn(cluster.node('m1').disk, 'drawDelayMs').mockReturnValueOnce(1500);
+    cluster.ask({ clientId: client, serial: 2, acknowledged: 1, text: '+2' });
+    expect(cluster.run(1400, () => cluster.replica('m1').status().suspected.length === 2)).toBe(true);
+    cluster.run(4000);
+    expect(questions).toBeGreaterThan(0);
+    expect(cluster.views.view).toMatchObject({ number: 1, members: [{ id: 'm1' }, { id: 'm2' }, { id: 'm3' }] });
+    cluster.fate = () => 1;
+    write(cluster, client, 2);
+    cluster.run(500);
+    for (const { machine } of cluster.nodes.values()) expect(machine.items).toEqual(['1', '2']);
   });
 
   it.each([false, true])('a disk that has lost its end and with it the view that counts on it: the same (the other is down: %s)', (isAlone) => {
