@@ -16,8 +16,15 @@ const SIZES = [3, 5, 7, 9];
 export function runModes(args: ModesArgs): void {
   const reporter = new Reporter(args);
   const sizes = SIZES.filter((size) => size <= args.members);
-  reporter.result(textTable(['mode', 'tolerates', 'assumes'], MODES.map((mode) => [mode, MODE_FACTS[mode].tolerates, MODE_FACTS[mode].assumes])));
+  reporter.result(textTable(
+    ['mode', 'group', 'protocol', 'tolerates', 'assumes'],
+    MODES.map((mode) => {
+      const { group, protocol, tolerates, assumes } = MODE_FACTS[mode];
+      return [mode, group, protocol, tolerates, assumes];
+    }),
+  ));
   reporter.info('Counted in the simulator: quiet groups, clients without a balancer, a network of 1 ms a message.\n');
+  reporter.info('Silent: killed or paused, nothing more is heard. Reset: its connections say so at once, as those of kernel TCP would; here they do not.\n');
   const rows: ModeRow[] = [];
   for (const row of modeTable(sizes, args.seed, args.runs)) {
     rows.push(row);
@@ -45,7 +52,7 @@ function rangeOf({ median, low, high }: Spread): string {
 function factsOf({ mode, members, facts, put, get, gaps }: ModeRow): Record<string, unknown> {
   const both = (measured: number, formula: Formula): object => ({ measured, expected: formula.of(members), formula: formula.text });
   return {
-    type: 'mode', mode, members, tolerates: facts.tolerates, assumes: facts.assumes,
+    type: 'mode', mode, members, group: facts.group, protocol: facts.protocol, tolerates: facts.tolerates, assumes: facts.assumes,
     messagesPerPut: both(put.messages, facts.messagesPerPut), messagesPerGet: both(get.messages, facts.messagesPerGet),
     roundTripsPerPut: { measured: put.delays / 2, expected: facts.delaysPerPut / 2 }, roundTripsPerGet: { measured: get.delays / 2, expected: facts.delaysPerGet / 2 },
     syncsPerPut: both(put.syncs, facts.syncsPerPut),

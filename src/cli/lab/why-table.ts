@@ -14,7 +14,7 @@ export function cellsTable(mode: Arrangement, cells: readonly Cell[], words: Wor
   const widths = columns.map(({ labels }) => Math.max(2 * members + 3, ...labels.map(displayWidth)) + GAP);
   const first = `n = ${members}`.length + GAP;
   const labels = [0, 1].map((row) => ' '.repeat(first) + columns.map((column, i) => fill(column.labels[row] ?? '', widths[i]!)).join('').trimEnd());
-  const lines = [paint('bold', mode), ...labels];
+  const lines = [`${paint('bold', mode)}: ${words.organisations[mode]}`, ...labels];
   for (let n = 1; n <= members; n++) {
     const row = columns.map(({ fault }, i) => {
       const own = cells.filter((cell) => cell.fault === fault && cell.n === n).sort((a, b) => a.f - b.f);

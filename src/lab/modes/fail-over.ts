@@ -5,10 +5,11 @@ import { spreadOf, type Spread } from '../statistics.ts';
 import { QuietGroup } from './quiet-group.ts';
 
 /**
- * Who is gone, the one that orders or another, and how: of a process that is killed the system tells the others; of one that is
- * paused they hear nothing, and that is all.
+ * Who is gone, the one that orders or another, and how. Silent: nothing is heard of it any more, and that is all; so it is here with a process that
+ * is killed as with one that is paused, since the transport dies with its process. Reset: its connections say at once that it is gone, as those of
+ * kernel TCP would.
  */
-export const FAIL_OVERS = ['leader killed', 'leader silent', 'another silent'] as const;
+export const FAIL_OVERS = ['leader silent', 'another silent', 'leader reset'] as const;
 export type FailOver = (typeof FAIL_OVERS)[number];
 
 const CLIENTS = 4;
@@ -53,7 +54,7 @@ function gapOf(mode: Mode, members: number, failOver: FailOver, seed: number): M
   answers = 0;
   const leader = group.leader();
   const victim = failOver === 'another silent' ? world.members.find((place) => place !== leader)! : leader;
-  if (failOver === 'leader killed') world.crash(victim, false);
+  if (failOver === 'leader reset') world.crash(victim, false);
   else world.pause(victim);
   world.run(world.now + LIMIT_MS, () => answers >= ANSWERS_AFTER);
   isOver = true;

@@ -15,6 +15,10 @@ export interface ModeFacts {
   readonly delaysPerGet: number;
   /** Files synced for one put, at all members together. */
   readonly syncsPerPut: Formula;
+  /** Who decides: a leader, or all alike (Tanenbaum & van Steen, section 8.2). */
+  readonly group: 'hierarchical' | 'flat';
+  /** Who carries a write out: a primary, which coordinates all of them, and tells the others; or all, each on its own. */
+  readonly protocol: 'primary-copy' | 'replicated-write';
   readonly tolerates: string;
   readonly assumes: string;
 }
@@ -33,22 +37,27 @@ const TWO_PHASES: Formula = { text: '4n', of: (n) => 4 * n };
 export const MODE_FACTS: Readonly<Record<Mode, ModeFacts>> = {
   raft: {
     messagesPerPut: LEADER, messagesPerGet: LEADER, delaysPerPut: 4, delaysPerGet: 4, syncsPerPut: EACH,
+    group: 'hierarchical', protocol: 'primary-copy',
     tolerates: 'k crashes of 2k+1', assumes: 'a majority is up and connected; no lies',
   },
   'primary-backup': {
     messagesPerPut: LEADER, messagesPerGet: LEADER, delaysPerPut: 4, delaysPerGet: 4, syncsPerPut: EACH,
-    tolerates: 'k crashes of k+1', assumes: 'a majority of the view service, outside the group; no lies',
+    group: 'hierarchical', protocol: 'primary-copy',
+    tolerates: 'k crashes of k+1', assumes: 'a majority of the view service; no lies',
   },
   sequencer: {
     messagesPerPut: SEQUENCER, messagesPerGet: SEQUENCER, delaysPerPut: 5, delaysPerGet: 5, syncsPerPut: EACH,
-    tolerates: 'k crashes, or k that lie to clients, of 2k+1', assumes: 'a view service; the leader orders truly',
+    group: 'hierarchical', protocol: 'replicated-write',
+    tolerates: 'k crashes, or k that lie to clients, of 2k+1', assumes: 'a majority of the view service; the leader orders truly',
   },
   active: {
     messagesPerPut: ACTIVE, messagesPerGet: ACTIVE, delaysPerPut: 6, delaysPerGet: 6, syncsPerPut: EACH,
-    tolerates: 'k crashes, or k that lie to clients, of 2k+1', assumes: 'a view service; no lies among members',
+    group: 'flat', protocol: 'replicated-write',
+    tolerates: 'k crashes, or k that lie to clients, of 2k+1', assumes: 'a majority of the view service; no lies among members',
   },
   quorum: {
     messagesPerPut: TWO_PHASES, messagesPerGet: PHASE, delaysPerPut: 4, delaysPerGet: 2, syncsPerPut: EACH,
+    group: 'flat', protocol: 'replicated-write',
     tolerates: 'k crashes of 2k+1', assumes: 'a majority can be reached; no lies; a register: get and put only',
   },
 };

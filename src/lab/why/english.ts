@@ -12,6 +12,15 @@ export const english = {
     'two-faced:leader': 'two-faced, the leader too',
     'two-faced:non-leader': 'two-faced, not the leader',
   },
+  /** What a mode is in the textbook's words (Tanenbaum & van Steen, section 8.2). */
+  organisations: {
+    'raft': 'hierarchical group, primary-copy; distributed coordination, no single point of failure',
+    'primary-backup': 'hierarchical group, primary-copy; a view service elects another primary',
+    'sequencer': 'hierarchical group (a leader orders), replicated-write (all execute)',
+    'active': 'flat group (all agree on the order, by multicast), replicated-write',
+    'quorum': 'flat group (nobody orders), replicated-write',
+    'primary-backup:perfect-detector': 'as primary-backup, without a fence, with a perfect detector',
+  },
   runs: (runs: number) => `${runs} runs.`,
   asTheory: (seed: number) => `Everything is as theory says. Seed ${seed}.`,
   notAsTheory: (what: string) => `not as theory says: ${what}`,
