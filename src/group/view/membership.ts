@@ -44,7 +44,7 @@ export class Membership {
   /** Something is not as it should be since. */
   #troubleSinceMs: Millis | undefined;
   #nextAskMs: Millis = -Infinity;
-  /** Whom people have let go: the next view is without them, and they are not let in again. An id is one life. */
+  /** Whom people have let go, and no view says so yet: the next one is without them. */
   readonly #released = new Set<ReplicaId>();
 
   constructor(options: MembershipOptions) {
@@ -102,19 +102,25 @@ export class Membership {
 
   /** Somebody outside wants to come in. */
   join(from: ReplicaId, { address, lastIndex, lastTerm }: ViewMessage & { readonly kind: 'join' }): void {
-    if (isIn(this.#core.view, from) || this.#released.has(from)) return;
+    const { view } = this.#core;
+    if (isIn(view, from) || view.released.includes(from) || this.#released.has(from)) return;
     this.#options.order.welcome({ id: from, address }, lastIndex, lastTerm);
   }
 
-  /** Sees to it that a view works without a member, and says why none does (now). The first of those who stay does it: ask again until it has. */
+  /**
+   * Sees to it that a view works without a member, and is for good without it; or says why none is (now). The first of those who stay does it: ask
+   * again until it has.
+   */
   remove(id: ReplicaId): string | undefined {
     const core = this.#core;
+    if (this.#options.fence === 'none') return 'without a fence nobody says who is in the group';
     const first = core.view.members.find((member) => member.id !== id);
     if (first === undefined) return 'nobody would be left';
     if (first.id !== core.self.id) return 'this member does not lead those who stay';
     if (!core.isRunning) return 'a view is beginning';
+    if (core.view.released.includes(id)) return undefined;
     this.#released.add(id);
-    return isIn(core.view, id) ? 'the view without it has not begun' : undefined;
+    return 'the view without it has not begun';
   }
 
   answered(reply: ReplyMessage, now: Millis): void {
@@ -148,7 +154,7 @@ export class Membership {
   #isTroubled(): boolean {
     const core = this.#core;
     if (core.hasFailed) return false;
-    return !core.isMember || !core.isRunning || this.#suspects().length > 0 || (core.isLeader && this.#options.order.guests.length > 0) || this.#hasReturned().length > 0;
+    return !core.isMember || !core.isRunning || this.#suspects().length > 0 || this.#released.size > 0 || (core.isLeader && this.#options.order.guests.length > 0) || this.#hasReturned().length > 0;
   }
 
   #act(now: Millis): void {
@@ -180,8 +186,9 @@ export class Membership {
     // Before it has settled in, it does not know whether its disk and its view still hold what it promised.
     if (!this.#hasSettledIn || !core.isEntitled) return undefined;
     const living = this.#living();
-    const guests = core.isLeader && core.isRunning ? this.#options.order.readyGuests() : [];
-    return living.length < core.view.members.length || guests.length > 0 ? nextView(core.view, [...living, ...guests]) : undefined;
+    const guests = core.isLeader && core.isRunning ? this.#options.order.readyGuests().filter(({ id }) => !this.#released.has(id)) : [];
+    const isNeeded = living.length < core.view.members.length || guests.length > 0 || this.#released.size > 0;
+    return isNeeded ? nextView(core.view, [...living, ...guests], this.#released) : undefined;
   }
 
   /** Those of the view who are to stay in it. */
@@ -275,6 +282,7 @@ export class Membership {
     this.#core.problem = undefined;
     this.#troubleSinceMs = undefined;
     this.#deaf.clear();
+    for (const id of view.released) this.#released.delete(id);
     const { detector, fence, bootstrap, self } = this.#options;
     // Only the leader speaks to one outside: that others were silent is no reason to leave them out.
     if (!this.#core.isMember) detector.watch([], now);

@@ -31,7 +31,8 @@ export function decodeViewReply(body: Uint8Array): View | undefined {
 /**
  * The view service as a state machine, to be replicated by Raft: the fence that a majority outside the group holds. It says what
  * the current view is, and lets one take the place of the one before: the first that is proposed with the next number, if at least one
- * member stays who was there before. Everybody else comes in only through one who stays, and brings the state with him.
+ * member stays who was there before. Everybody else comes in only through one who stays, and brings the state with him. Nobody comes in again
+ * whom people have let go.
  */
 export class ViewMachine implements StateMachine {
   #view: View = NO_VIEW;
@@ -46,7 +47,7 @@ export class ViewMachine implements StateMachine {
     const reader = new ByteReader(operation.subarray(1));
     const proposed = readView(reader);
     if (operation[0] !== PROPOSE || !reader.end()) return this.#reply('refused', encodeText('the operation is malformed', MAX_REASON_BYTES));
-    if (this.#mayFollow(proposed)) this.#view = nextView(this.#view, proposed.members);
+    if (this.#mayFollow(proposed)) this.#view = nextView(this.#view, proposed.members, proposed.released);
     return this.#answer();
   }
 
@@ -79,6 +80,7 @@ export class ViewMachine implements StateMachine {
 
   #mayFollow({ number, members }: View): boolean {
     if (number !== this.#view.number + 1 || members.length === 0) return false;
+    if (members.some(({ id }) => this.#view.released.includes(id))) return false;
     if (new Set(members.map(({ id }) => id)).size !== members.length) return false;
     return this.#view.number === 0 || members.some(({ id }) => isIn(this.#view, id));
   }

@@ -363,8 +363,9 @@ export class ViewReplica implements Replica {
   }
 
   #problem(): string | undefined {
-    const { problem, isMember, isRunning, view } = this.#core;
+    const { self, problem, isMember, isRunning, view } = this.#core;
     if (problem !== undefined) return problem;
+    if (view.released.includes(self.id)) return 'it is no member any more';
     if (!isMember) return view.number === 0 ? 'it is in no view yet' : `view ${view.number} is without it: it waits until ${view.members.map(({ id }) => id).join(' or ')} has brought it up to date`;
     return isRunning ? undefined : 'its view is beginning';
   }

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 
 import { SnapshotError } from '../../../src/group/state-machine.ts';
 import { decodeViewReply, encodeGetView, encodeProposeView, ViewMachine } from '../../../src/group/view/view-machine.ts';
-import { MAX_VIEW_MEMBERS, nextView, NO_VIEW, type View } from '../../../src/group/view/view.ts';
+import { MAX_RELEASED, MAX_VIEW_MEMBERS, nextView, NO_VIEW, type View } from '../../../src/group/view/view.ts';
 import { peer } from '../replica-cluster.ts';
 
 function view(number: number, ...members: number[]): View {
-  return { number, members: members.map((i) => ({ ...peer(i), since: 0 })) };
+  return { number, members: members.map((i) => ({ ...peer(i), since: 0 })), released: [] };
 }
 
 /** What the service says afterwards: number, members, since when each. */
@@ -43,6 +43,19 @@ describe('the view service', () => {
     propose(machine, view(1, 1, 2));
     for (const members of [[], [3], [3, 4], [1, 1]]) expect(propose(machine, view(2, ...members))).toBe('1: m1@1 m2@1');
     expect(propose(machine, view(2, 2, 3))).toBe('2: m2@1 m3@2');
+  });
+
+  it('whom people have let go does not come in again; so many are remembered, in snapshots, too', () => {
+    const machine = new ViewMachine();
+    propose(machine, view(1, 1, 2, 3));
+    propose(machine, { ...view(2, 1, 2), released: ['m3'] });
+    expect(machine.view.released).toEqual(['m3']);
+    expect(propose(machine, view(3, 1, 2, 3))).toBe('2: m1@1 m2@1');
+    expect(propose(machine, view(3, 1, 2))).toBe('3: m1@1 m2@1');
+    machine.restore([...machine.snapshot()]);
+    expect(propose(machine, view(4, 1, 2, 3))).toBe('3: m1@1 m2@1');
+    for (let i = 0; i < MAX_RELEASED; i++) propose(machine, { ...view(4 + i, 1, 2), released: [`x${i}`] });
+    expect(machine.view.released).toEqual(Array.from({ length: MAX_RELEASED }, (_, i) => `x${i}`));
   });
 
   it('itself knows since when each is in it, whatever is claimed', () => {
