@@ -55,7 +55,7 @@ describe('exit codes', () => {
   it('1: a group that lets nobody in', async () => {
     const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const get = failmask(['kv', 'get', 'key', '--to', `127.0.0.1:${(server.address() as { port: number }).port}`, '--timeout', '500ms']);
+    const get = failmask(['kv', 'get', 'key', '--to', `127.0.0.1:${(server.address() as { port: number }).port}`, '--mode', 'raft', '--timeout', '500ms']);
     expect(await get.code()).toBe(1);
     expect(get.stderr).toMatch(/^failmask: get key: .*500 ms.*\n$/);
     server.close();

@@ -1,9 +1,9 @@
 import type { Options } from 'yargs';
 
-import { MODES, type Mode } from '../../group/modes.ts';
+import { MODES, traitsOf, type Mode } from '../../group/modes.ts';
 import type { ServiceName } from '../../group/services.ts';
 import type { GroupPlace } from '../../net/group-client.ts';
-import { CommandError, Exit } from '../exit.ts';
+import { CommandError, Exit, UsageError } from '../exit.ts';
 import { duration, hostPorts, whole, type HostPort } from '../flags.ts';
 import { askGroup, controlOption } from './control.ts';
 
@@ -19,19 +19,24 @@ export interface TargetArgs {
 /** How clients find their group. */
 export const targetOptions = {
   control: { ...controlOption, describe: 'where `group up` listens: tells mode and balancers' },
-  to: { type: 'string', requiresArg: true, describe: 'HOST:PORT,… of balancers or members, without asking --control', coerce: hostPorts('--to') },
+  to: { type: 'string', requiresArg: true, describe: 'HOST:PORT,… of balancers or members, without asking --control; needs --mode', coerce: hostPorts('--to') },
   mode: { choices: MODES, requiresArg: true, describe: 'of the group, with --to' },
-  members: { type: 'string', requiresArg: true, describe: 'of the group, with --to: how many answers are a majority', coerce: whole('--members', 'number of members', 1, 9) },
+  members: { type: 'string', requiresArg: true, describe: 'of the group, with --to, in the modes in which a majority of answers counts: sequencer, active, quorum', coerce: whole('--members', 'number of members', 1, 9) },
   cluster: { type: 'string', requiresArg: true, describe: 'name of the group, with --to' },
   timeout: { type: 'string', default: '10s', requiresArg: true, describe: 'an operation that is not answered by then has failed', coerce: duration('--timeout', 1) },
 } satisfies Record<string, Options>;
 
 export type Target = Required<GroupPlace>;
 
-/** Throws CommandError when there is no group to ask, or one with another service. */
+/** Throws CommandError when there is no group to ask, or one with another service, and UsageError when --to leaves open how many answers are enough. */
 export async function findTarget(args: TargetArgs, service: ServiceName): Promise<Target> {
-  const { to, mode = 'raft', members, cluster = 'failmask', timeout, control } = args;
-  if (to !== undefined) return { mode, clusterId: cluster, members: members ?? to.length, targets: to, operationTimeoutMs: timeout };
+  const { to, mode, members, cluster = 'failmask', timeout, control } = args;
+  if (to !== undefined) {
+    if (mode === undefined) throw new UsageError('--to: say which --mode the group has: in some, one answer is enough, and in others it must not be');
+    const isCounted = traitsOf(mode).asks === 'all';
+    if (isCounted && members === undefined) throw new UsageError(`--to: in mode ${mode} a majority of answers counts: say how many --members the group has`);
+    return { mode, clusterId: cluster, members: members ?? 1, targets: to, operationTimeoutMs: timeout };
+  }
   const group = await askGroup(control, 'GET', '/group');
   if (group['service'] !== service) throw new CommandError(`the group "${String(group['clusterId'])}" was started with --service ${String(group['service'])}, and this needs --service ${service}`, Exit.runtimeError);
   const places = (group['balancers'] as string[]).length > 0 ? (group['balancers'] as string[]) : (group['members'] as string[]);
