@@ -132,7 +132,7 @@ async function runOne(group: BenchGroup, disks: string, victim: string, percent:
 function open(group: BenchGroup, name: string, content: Buffer): Promise<FileSender> {
   const chunks = Array.from({ length: Math.ceil(content.length / CHUNK_BYTES) }, (_, i) => content.subarray(i * CHUNK_BYTES, (i + 1) * CHUNK_BYTES));
   return FileSender.open({
-    place: { mode: group.mode, clusterId: 'failmask', members: group.size, targets: group.balancers.map((text) => parseHostPort(text)), operationTimeoutMs: PATIENCE_MS },
+    place: { mode: group.mode, clusterId: 'failmask', members: group.size, targets: group.balancers.map((text) => parseHostPort(text)), mayBeBalancers: true, operationTimeoutMs: PATIENCE_MS },
     name, input: Readable.from(chunks, { objectMode: true }),
   });
 }

@@ -6,7 +6,7 @@ import type { BenchGroup } from './group.ts';
 
 /** How a client in this process reaches the group, through its balancers. */
 export function clientOptions({ mode, size, balancers }: BenchGroup): GroupPlace {
-  return { mode, clusterId: 'failmask', members: size, targets: balancers.map((address) => parseAddress(address)!) };
+  return { mode, clusterId: 'failmask', members: size, targets: balancers.map((address) => parseAddress(address)!), mayBeBalancers: true };
 }
 
 /** Reads every key of a history when all work is over: what was acknowledged must be there. `now`: ns on the history's clock. */

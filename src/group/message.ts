@@ -4,7 +4,7 @@ import { STATUSES, type Reply } from './state-machine.ts';
 
 /** Messages between clients and members, and among members. One frame holds one message; its first byte is its kind. */
 
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 /** "FMGR": whoever speaks something else is told apart at once. */
 const MAGIC = 0x464d4752;
 
@@ -31,7 +31,7 @@ export interface Welcome {
   readonly kind: 'welcome';
   readonly version: number;
   readonly clusterId: string;
-  /** Another one after each restart without memory. */
+  /** Another one after each restart without memory. Empty: a balancer, which passes on what members say, each reply under its member's name. */
   readonly memberId: string;
 }
 

@@ -143,7 +143,7 @@ export class BalancerHost extends EndpointHost {
     const reason = message.kind === 'hello' ? this.#refusal(message) : `the first message is a ${message.kind} instead of a hello`;
     if (reason !== undefined) return this.#reject(client, entry, reason);
     entry.hasIntroduced = true;
-    entry.channel.send({ kind: 'welcome', version: PROTOCOL_VERSION, clusterId: this.#options.clusterId, memberId: this.#options.id });
+    entry.channel.send({ kind: 'welcome', version: PROTOCOL_VERSION, clusterId: this.#options.clusterId, memberId: '' });
   }
 
   #refusal({ version, clusterId, from }: Hello): string | undefined {

@@ -16,19 +16,28 @@ export interface ClientHostOptions {
   readonly clientId: string;
   /** Balancers or members, in the order of the client's target numbers. */
   readonly targets: readonly Address[];
+  /** False: all of them are members, and none is believed that it is a balancer. */
+  readonly mayBeBalancers: boolean;
 }
 
-/** A client of a group: an endpoint with a connection to each target, and what the client says over them. */
+/**
+ * A client of a group: an endpoint with a connection to each target, and what the client says over them. A member speaks for itself alone, under
+ * the name of its welcome: else one that lies would have all the votes. A balancer is believed about who said what.
+ */
 export class ClientHost extends EndpointHost {
   readonly client: GroupClient;
   readonly #clusterId: string;
   readonly #clientId: string;
   readonly #targets: readonly Address[];
   readonly #channels: (Channel | undefined)[];
-  readonly #isReady: boolean[];
+  readonly #mayBeBalancers: boolean;
+  /** By target: who speaks there; empty for a balancer, undefined before its welcome. */
+  readonly #speakers: (string | undefined)[];
   readonly #redial = new Redial();
   #nextDial: Millis = -Infinity;
   #rejection: string | undefined;
+  /** Replies in the name of somebody else. */
+  strayReplies = 0;
 
   constructor(options: ClientHostOptions) {
     super(options.endpoint);
@@ -37,7 +46,8 @@ export class ClientHost extends EndpointHost {
     this.#clientId = options.clientId;
     this.#targets = options.targets;
     this.#channels = options.targets.map(() => undefined);
-    this.#isReady = options.targets.map(() => false);
+    this.#mayBeBalancers = options.mayBeBalancers;
+    this.#speakers = options.targets.map(() => undefined);
   }
 
   /** Why the last target that refused us did so: another cluster, another version. */
@@ -74,8 +84,8 @@ export class ClientHost extends EndpointHost {
     if (!channel.isClosed) return;
     this.#channels[i] = undefined;
     this.#nextDial = Math.min(this.#nextDial, this.#redial.dueAt(target.key));
-    if (!this.#isReady[i]!) return;
-    this.#isReady[i] = false;
+    if (this.#speakers[i] === undefined) return;
+    this.#speakers[i] = undefined;
     this.client.disconnected(i, now);
   }
 
@@ -94,12 +104,18 @@ export class ClientHost extends EndpointHost {
   }
 
   #handle(message: Message, target: Address, i: number, now: Millis): void {
-    if (message.kind === 'welcome' && !this.#isReady[i]!) {
-      this.#isReady[i] = true;
+    const speaker = this.#speakers[i];
+    if (message.kind === 'welcome' && speaker === undefined) {
+      if (message.memberId === '' && !this.#mayBeBalancers) {
+        this.#rejection = `${formatAddress(target)}: says that it is a balancer, and is a member`;
+        return;
+      }
+      this.#speakers[i] = message.memberId;
       this.#redial.succeeded(i);
       this.client.connected(i, now);
     } else if (message.kind === 'reply') {
-      this.client.received(i, message, now);
+      if (speaker === '' || speaker === message.memberId) this.client.received(i, message, now);
+      else this.strayReplies++;
     } else if (message.kind === 'reject') {
       this.#rejection = `${formatAddress(target)}: ${message.reason}`;
     }

@@ -19,6 +19,8 @@ export interface GroupPlace {
   readonly members: number;
   /** Balancers or members. */
   readonly targets: readonly { readonly host: string; readonly port: number }[];
+  /** False: members only; see ClientHostOptions. */
+  readonly mayBeBalancers: boolean;
   /** An operation that is not answered by then has failed. */
   readonly operationTimeoutMs?: Millis;
 }
@@ -44,7 +46,7 @@ export class RemoteGroup {
 
   /** Rejects with the resolver's or the system's error. That nobody answers is the operations' to tell. */
   static async open(options: GroupClientOptions): Promise<RemoteGroup> {
-    const { clusterId, targets: places, ...others } = options;
+    const { clusterId, targets: places, mayBeBalancers, ...others } = options;
     const waiting: Waiting = new Map();
     const targets = await Promise.all(places.map(async ({ host, port }): Promise<Address> => makeAddress((await resolveHost(host)).host, port)));
     const isIpv6 = targets.some(({ host }) => host.includes(':'));
@@ -52,7 +54,7 @@ export class RemoteGroup {
     const open = await openHost<ClientHost>({
       host: isIpv6 ? '::' : '0.0.0.0', port: 0, name: 'client', isRef: true,
       build: (endpoint) => new ClientHost({
-        endpoint, clusterId, clientId, targets,
+        endpoint, clusterId, clientId, targets, mayBeBalancers,
         client: createClient({ ...others, clientId, targets: targets.map(formatAddress), random: createRandom(randomInt(2 ** 32)) }),
       }),
       afterTurn: (host) => settle(host, waiting),

@@ -69,7 +69,7 @@ describe('a member node', () => {
   });
 
   it.each([
-    ['another version', { ...HELLO, version: 9 }, 'wrongVersion', /version 9 instead of 3/],
+    ['another version', { ...HELLO, version: 9 }, 'wrongVersion', /version 9 instead of 4/],
     ['another cluster', { ...HELLO, clusterId: 'red' }, 'wrongCluster', /cluster "red" instead of "blue"/],
     ['no hello', OPEN, 'protocolErrors', /request instead of a hello/],
   ] as const)('rejects %s, once, with the reason', (_name, message, counter, reason) => {

@@ -35,13 +35,14 @@ export async function findTarget(args: TargetArgs, service: ServiceName): Promis
     if (mode === undefined) throw new UsageError('--to: say which --mode the group has: in some, one answer is enough, and in others it must not be');
     const isCounted = traitsOf(mode).asks === 'all';
     if (isCounted && members === undefined) throw new UsageError(`--to: in mode ${mode} a majority of answers counts: say how many --members the group has`);
-    return { mode, clusterId: cluster, members: members ?? 1, targets: to, operationTimeoutMs: timeout };
+    return { mode, clusterId: cluster, members: members ?? 1, targets: to, mayBeBalancers: true, operationTimeoutMs: timeout };
   }
   const group = await askGroup(control, 'GET', '/group');
   if (group['service'] !== service) throw new CommandError(`the group "${String(group['clusterId'])}" was started with --service ${String(group['service'])}, and this needs --service ${service}`, Exit.runtimeError);
-  const places = (group['balancers'] as string[]).length > 0 ? (group['balancers'] as string[]) : (group['members'] as string[]);
+  const balancers = group['balancers'] as string[];
+  const places = balancers.length > 0 ? balancers : (group['members'] as string[]);
   return {
     mode: group['mode'] as Mode, clusterId: String(group['clusterId']), members: Number(group['size']),
-    targets: hostPorts('--control')(places.join(',')), operationTimeoutMs: timeout,
+    targets: hostPorts('--control')(places.join(',')), mayBeBalancers: balancers.length > 0, operationTimeoutMs: timeout,
   };
 }
