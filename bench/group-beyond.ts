@@ -9,7 +9,7 @@
 import { parseArgs } from 'node:util';
 
 import { formatDuration, parseDuration } from '../src/core/units.ts';
-import { majorityOf, MODES, type Mode } from '../src/group/modes.ts';
+import { majorityOf, MODES, neededOf, type Mode } from '../src/group/modes.ts';
 import { textTable } from '../src/report/table.ts';
 import { BenchGroup } from './group.ts';
 import { BUILT_MAIN, exitCodeOf, onLines, startFailmask } from './process.ts';
@@ -44,7 +44,7 @@ console.log(textTable(['mode', 'failure', 'kv get', 'kv put', 'kv get, repaired'
 /** k members first, which is masked, so that what follows is owed to one more. */
 async function crash(group: BenchGroup, mode: Mode): Promise<void> {
   const names = (await group.members()).map(({ id }) => id);
-  const k = mode === 'primary-backup' ? group.size - 1 : Math.floor((group.size - 1) / 2);
+  const k = group.size - neededOf(mode, group.size);
   await group.ask('POST', '/kill', { members: names.slice(0, k) });
   const masked = await kv(group, PATIENT, 'get', 'colour');
   rows.push([mode, `${k} of ${group.size} killed`, describe(masked), '', '', judged(masked.stdout === 'blue')]);

@@ -10,6 +10,7 @@
 import { parseArgs } from 'node:util';
 
 import { parseDuration } from '../src/core/units.ts';
+import type { GroupHealth } from '../src/group/group-health.ts';
 import type { HistoryEvent } from '../src/group/history.ts';
 import { MODES, traitsOf, type Mode } from '../src/group/modes.ts';
 import { Load } from '../src/lab/load/load.ts';
@@ -82,7 +83,7 @@ async function killAll(group: BenchGroup): Promise<void> {
 async function reasonOf(group: BenchGroup): Promise<string> {
   const status = await group.ask('GET', '/status');
   const problems = (await group.members()).flatMap((member) => (member.status?.problem === undefined ? [] : [`${member.id}: ${member.status.problem}`]));
-  return [String(status['spares']), ...problems].join('; ');
+  return [(status['health'] as GroupHealth).summary, ...problems].join('; ');
 }
 
 async function judge(mode: Mode, directory: string): Promise<boolean> {

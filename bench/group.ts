@@ -1,6 +1,7 @@
-import type { Mode } from '../src/group/modes.ts';
+import { traitsOf, type Mode } from '../src/group/modes.ts';
 import { callControl } from '../src/net/control-client.ts';
 import type { ProcessStatus } from '../src/net/group-supervisor.ts';
+import { leadingOf } from '../src/group/group-health.ts';
 import type { ReplicaStatus } from '../src/group/replica.ts';
 import { startProgram } from './program.ts';
 
@@ -82,14 +83,16 @@ export class BenchGroup {
 
 /** The one that leads in the highest term or view; undefined: nobody does, or nobody has to. */
 export function leaderOf(members: readonly MemberState[]): MemberState | undefined {
-  return members.filter(({ status }) => status?.role === 'leader' || status?.role === 'primary').sort((a, b) => b.status!.term - a.status!.term)[0];
+  const leader = leadingOf(members.flatMap(({ status }) => status ?? []));
+  return members.find(({ id }) => id === leader?.id);
 }
 
 function isWhole(members: readonly MemberState[]): boolean {
   const statuses = members.map(({ status }) => status);
   if (statuses.some((status) => status === null || status.problem !== undefined)) return false;
-  // The register's members count what each of them has written, and nobody leads.
-  if (statuses[0]!.mode === 'quorum') return true;
+  const { isOrdered, hasLeader } = traitsOf(statuses[0]!.mode as Mode);
+  // Then members count what each of them has written.
+  if (!isOrdered) return true;
   const best = Math.max(...statuses.map((status) => status!.appliedIndex));
-  return leaderOf(members) !== undefined && statuses.every((status) => best - status!.appliedIndex <= MAX_LAG);
+  return (!hasLeader || leaderOf(members) !== undefined) && statuses.every((status) => best - status!.appliedIndex <= MAX_LAG);
 }

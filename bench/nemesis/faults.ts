@@ -1,5 +1,6 @@
 import type { Random } from '../../src/core/random.ts';
-import { leaderOf, sleep, type BenchGroup } from '../group.ts';
+import { traitsOf } from '../../src/group/modes.ts';
+import { leaderOf, sleep, type BenchGroup, type MemberState } from '../group.ts';
 
 export const FAULT_KINDS = ['kill', 'crash', 'pause', 'freeze', 'partition', 'one-way', 'deaf', 'mute', 'balancer'] as const;
 /**
@@ -14,7 +15,7 @@ export interface Fault {
   readonly isLeader: boolean;
   /** Since 1970. */
   readonly epochMs: number;
-  /** Term or view of the group before and after; both undefined where there is none. */
+  /** Highest term or view of any member before and after; undefined when none answers. */
   readonly termBefore: number | undefined;
   readonly termAfter: number | undefined;
   /** All members served when it struck. */
@@ -66,7 +67,8 @@ export async function strikeAll(options: NemesisOptions): Promise<Fault[]> {
 async function strike(options: NemesisOptions, kind: FaultKind, number: number, wantsLeader: boolean, wasWhole: boolean): Promise<Fault> {
   const { group, random, faultMs, cutsClients } = options;
   const leader = await findLeader(group, wantsLeader);
-  const living = (await group.members()).filter(({ state }) => state === 'running').map(({ id }) => id);
+  const members = await group.members();
+  const living = members.filter(({ state }) => state === 'running').map(({ id }) => id);
   const others = living.filter((id) => id !== leader?.id);
   const hitsLeader = leader !== undefined && kind !== 'balancer' && (wantsLeader || others.length === 0);
   const victim = kind === 'balancer' ? `b${1 + (number % group.balancers.length)}` : hitsLeader ? leader.id : others[random.below(others.length)]!;
@@ -80,14 +82,19 @@ async function strike(options: NemesisOptions, kind: FaultKind, number: number, 
   if (kind === 'partition' || isOneWay) await group.ask('POST', '/heal', {});
   else if (!isForGood(kind)) await group.ask('POST', kind === 'pause' ? '/resume' : '/restart', on);
   const name = isOneWay ? (direction === 'in' ? 'deaf' : 'mute') : kind;
-  const termAfter = leaderOf(await group.members())?.status?.term;
-  return { kind: name, victim, isLeader: hitsLeader, epochMs, termBefore: leader?.status?.term, termAfter, wasWhole };
+  const [termBefore, termAfter] = [termOf(members), termOf(await group.members())];
+  return { kind: name, victim, isLeader: hitsLeader, epochMs, termBefore, termAfter, wasWhole };
+}
+
+function termOf(members: readonly MemberState[]): number | undefined {
+  const terms = members.flatMap(({ status }) => status?.term ?? []);
+  return terms.length === 0 ? undefined : Math.max(...terms);
 }
 
 async function findLeader(group: BenchGroup, isWanted: boolean): Promise<ReturnType<typeof leaderOf>> {
   for (const deadline = performance.now() + ELECTION_MS; ;) {
     const leader = leaderOf(await group.members());
-    if (leader !== undefined || !isWanted || group.mode === 'quorum' || performance.now() > deadline) return leader;
+    if (leader !== undefined || !isWanted || !traitsOf(group.mode).hasLeader || performance.now() > deadline) return leader;
     await sleep(POLL_MS);
   }
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { createRandom } from '../../src/core/random.ts';
+import type { GroupHealth } from '../../src/group/group-health.ts';
 import { parseHistory } from '../../src/group/history.ts';
 import { makeTempDirectory } from '../../src/net/temp-directory.ts';
 import { BenchGroup, type MemberState } from '../group.ts';
@@ -54,7 +55,7 @@ async function torment(group: BenchGroup, procedure: Procedure, historyFile: str
     procedure, history, lastReads, faults, startMs, keys: KEYS, rotateAfter: ROTATE_AFTER,
     members: processes.filter(({ kind }) => kind === 'member').map(({ id }) => id), complaints: complaintsOf(processes),
   });
-  console.log(`at the end: ${String((await group.ask('GET', '/status'))['spares'])}`);
+  console.log(`at the end: ${((await group.ask('GET', '/status'))['health'] as GroupHealth).summary}`);
   return judgement;
 }
 

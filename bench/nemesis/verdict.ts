@@ -86,7 +86,7 @@ function faultChecks({ mode, isOneAtATime }: Procedure, struck: readonly (Fault 
     { name: `an answer after each fault within ${formatDuration(RECOVERY_MS)}`, found: formatGap(worst), isMet: worst <= RECOVERY_MS },
     ...(isOneAtATime ? [{ name: 'all members serve before each fault', found: `${whole} of ${struck.length}`, isMet: whole === struck.length }] : []),
     // Where nobody leads there is none to hit.
-    ...(mode === 'quorum' ? [] : [{ name: 'faults on the leader of the moment: at least half', found: `${ofLeader} of ${struck.length}`, isMet: ofLeader * 2 >= struck.length }]),
+    ...(!traitsOf(mode).hasLeader ? [] : [{ name: 'faults on the leader of the moment: at least half', found: `${ofLeader} of ${struck.length}`, isMet: ofLeader * 2 >= struck.length }]),
   ];
 }
 

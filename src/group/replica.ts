@@ -16,11 +16,16 @@ export type ReplicaId = string;
 export type Role =
   /** One of equals. */
   | 'member'
-  /** Raft. A learner has no vote yet. */
+  /** Raft, and `leader` and `follower` of a sequencer. A learner has no vote yet. */
   | 'learner' | 'follower' | 'pre-candidate' | 'candidate' | 'leader'
-  /** View-based multicast: the first of the view, the others, and whoever is in no view. */
+  /** Primary-backup, and inside all groups with views: the first of the view, the others. `outside`: whoever is in no view. */
   | 'primary' | 'backup' | 'outside'
   | 'failed';
+
+/** Whether it decides the order. Two may say so of themselves for a moment. */
+export function leads(role: Role): boolean {
+  return role === 'leader' || role === 'primary';
+}
 
 /** A message for another replica, in the words of their protocol. May be lost, doubled, or overtaken. */
 export interface Envelope {
@@ -68,10 +73,11 @@ export interface Ready {
 export interface ReplicaStatus {
   readonly id: ReplicaId;
   readonly mode: string;
+  /** In the words of the mode. */
   readonly role: Role;
   /** Raft's term, or the number of the view. 0: none yet. */
   readonly term: number;
-  /** Whom it takes for the leader or primary. */
+  /** Whom it takes for the leader or primary; undefined: nobody, or there is none in this mode. */
   readonly leader: ReplicaId | undefined;
   readonly lastIndex: number;
   readonly commitIndex: number;

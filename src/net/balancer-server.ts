@@ -4,6 +4,7 @@ import { formatAddress, type Address } from '../core/address.ts';
 import type { Millis } from '../core/machine.ts';
 import { Balancer, type Failure } from '../group/balancer/balancer.ts';
 import { healthHtml, healthJson } from '../group/balancer/health-page.ts';
+import type { Mode } from '../group/modes.ts';
 import type { Peer } from '../group/replica.ts';
 import { BalancerHost } from '../host/balancer-host.ts';
 import { monotonicNow } from './driver.ts';
@@ -18,7 +19,7 @@ export interface BalancerBeginning {
 export interface BalancerServerOptions {
   readonly id: string;
   readonly clusterId: string;
-  readonly asks: 'leader' | 'all';
+  readonly mode: Mode;
   readonly host: string;
   readonly port: number;
   /** A member that has been down for so long has failed; undefined: the balancer's own measure. */
@@ -42,7 +43,7 @@ export class BalancerServer {
 
   /** Rejects with the system's error when the address cannot be had. */
   static async start(options: BalancerServerOptions): Promise<BalancerServer> {
-    const { id, clusterId, asks, host, port, replaceAfterMs } = options;
+    const { id, clusterId, mode, host, port, replaceAfterMs } = options;
     const routes = new Routes();
     let beginning: BalancerBeginning | undefined;
     const open = await openHost<BalancerHost>({
@@ -51,7 +52,7 @@ export class BalancerServer {
         beginning = await options.bound(local);
         routes.set(beginning.routes);
       },
-      build: (endpoint) => new BalancerHost({ endpoint, balancer: new Balancer({ name: id, asks, ...(replaceAfterMs === undefined ? {} : { replaceAfterMs }) }), clusterId, id, resolve: (peer) => routes.resolve(peer) }),
+      build: (endpoint) => new BalancerHost({ endpoint, balancer: new Balancer({ name: id, mode, ...(replaceAfterMs === undefined ? {} : { replaceAfterMs }) }), clusterId, id, resolve: (peer) => routes.resolve(peer) }),
       afterTurn: ({ balancer }) => {
         for (let failure = balancer.nextFailure(); failure !== undefined; failure = balancer.nextFailure()) options.onFailure(failure);
       },

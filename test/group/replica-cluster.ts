@@ -3,7 +3,7 @@ import { createRandom, type Random } from '../../src/core/random.ts';
 import type { TraceEvent } from '../../src/core/trace.ts';
 import { openStorage } from '../../src/group/disk-storage.ts';
 import type { ReplyMessage, Request } from '../../src/group/message.ts';
-import type { Errand, Peer, Ready, Replica } from '../../src/group/replica.ts';
+import { leads, type Errand, type Peer, type Ready, type Replica } from '../../src/group/replica.ts';
 import type { Storage } from '../../src/group/storage.ts';
 import { SimulatedDisk } from '../../src/sim/simulated-disk.ts';
 import { ListMachine } from './list-machine.ts';
@@ -139,7 +139,7 @@ export abstract class ReplicaCluster<R extends Replica, M> {
     let best: { readonly id: string; readonly term: number } | undefined;
     for (const [id, { replica, isPaused }] of this.nodes) {
       const status = isPaused ? undefined : replica?.status();
-      if (status === undefined || (status.role !== 'leader' && status.role !== 'primary')) continue;
+      if (status === undefined || !leads(status.role)) continue;
       if (best === undefined || status.term > best.term) best = { id, term: status.term };
     }
     return best?.id;

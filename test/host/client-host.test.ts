@@ -53,7 +53,7 @@ function askOne(mode: 'active' | 'quorum', mayBeBalancers: boolean, place: 'memb
   const replica = new Forger(FORGED[mode]);
   mesh.add('m1', address).start(place === 'member'
     ? new MemberHost({ endpoint: newEndpoint('m1'), node: new MemberNode({ replica, clusterId: 'c', memberId: 'm1' }), replica })
-    : new BalancerHost({ endpoint: newEndpoint('b1'), balancer: new Balancer({ name: 'b1', asks: 'all' }), clusterId: 'c', id: 'b1', resolve: () => undefined }));
+    : new BalancerHost({ endpoint: newEndpoint('b1'), balancer: new Balancer({ name: 'b1', mode: 'active' }), clusterId: 'c', id: 'b1', resolve: () => undefined }));
   const client = new ClientHost({
     endpoint: newEndpoint('client'), clusterId: 'c', clientId: 'me', targets: [address], mayBeBalancers,
     client: createClient({ mode, members: 3, clientId: 'me', targets: ['10.0.0.1:1'], random: createRandom(1), isReadOnly: () => true, operationTimeoutMs: 2000 }),

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 
 import { formatDuration } from '../../core/units.ts';
 import { parseFault } from '../../group/faulty.ts';
-import { traitsOf, type Mode } from '../../group/modes.ts';
+import type { Mode } from '../../group/modes.ts';
 import type { Peer } from '../../group/replica.ts';
 import type { ServiceName } from '../../group/services.ts';
 import { BalancerServer, type BalancerBeginning } from '../../net/balancer-server.ts';
@@ -79,7 +79,7 @@ export async function runBalancer(spec: Line): Promise<void> {
   exitWithParent();
   const orders = new Orders();
   const server = await BalancerServer.start({
-    id: String(spec['id']), clusterId: String(spec['clusterId']), host: String(spec['host']), port: Number(spec['port']), asks: traitsOf(spec['mode'] as Mode).asks,
+    id: String(spec['id']), clusterId: String(spec['clusterId']), host: String(spec['host']), port: Number(spec['port']), mode: spec['mode'] as Mode,
     replaceAfterMs: spec['replaceAfterMs'] === undefined ? undefined : Number(spec['replaceAfterMs']),
     async bound({ port }) {
       const begin = orders.next('begin');

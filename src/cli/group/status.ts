@@ -1,6 +1,9 @@
 import type { Argv, CommandModule } from 'yargs';
 
+import type { GroupHealth } from '../../group/group-health.ts';
+import { traitsOf, type Mode } from '../../group/modes.ts';
 import type { ReplicaStatus } from '../../group/replica.ts';
+import type { ProcessStatus } from '../../net/group-supervisor.ts';
 import { textTable } from '../../report/table.ts';
 import type { HostPort } from '../flags.ts';
 import { Reporter } from '../output.ts';
@@ -14,18 +17,18 @@ interface StatusArgs {
   quiet: boolean;
 }
 
-interface Row {
-  readonly id: string;
-  readonly kind: string;
-  readonly address: string;
-  readonly pid: number | null;
-  readonly state: string;
-  readonly status: ReplicaStatus | null;
-  readonly problem: string | null;
+/** What `GET /status` says. */
+export interface StatusAnswer {
+  readonly mode: Mode;
+  readonly clusterId: string;
+  readonly health: GroupHealth;
+  readonly processes: readonly (ProcessStatus & { readonly lag: number | null })[];
 }
 
 const WATCH_MS = 500;
 const DIGEST_CHARACTERS = 8;
+const COLUMNS = 80;
+const NONE = '–';
 
 export const statusCommand: CommandModule<object, StatusArgs> = {
   command: 'status',
@@ -43,27 +46,59 @@ export const statusCommand: CommandModule<object, StatusArgs> = {
     do {
       const answer = await askGroup(args.control, 'GET', '/status');
       reporter.json({ type: 'status', ...answer });
-      reporter.result((args.watch && reporter.isInteractive ? '\u001b[H\u001b[2J' : '') + statusText(answer));
+      reporter.result((args.watch && reporter.isInteractive ? '\u001b[H\u001b[2J' : '') + statusText(answer as unknown as StatusAnswer));
       if (args.watch) await new Promise((resolve) => setTimeout(resolve, WATCH_MS));
     } while (args.watch && !isOver);
   },
 };
 
-/** The table that people look at. */
-export function statusText(answer: Readonly<Record<string, unknown>>): string {
-  const rows = answer['processes'] as readonly Row[];
-  const best = Math.max(0, ...rows.map(({ kind, status }) => (kind === 'member' ? (status?.appliedIndex ?? 0) : 0)));
-  const cells = rows.filter(({ kind }) => kind !== 'balancer').map(({ id, address, pid, state, status, kind, problem }) => [
-    id, address, pid === null ? '–' : String(pid), state === 'running' && status === null ? 'no answer' : state,
-    status?.role ?? '–', number(status?.term), status?.leader ?? '–', number(status?.commitIndex), number(status?.appliedIndex),
-    status === null || kind !== 'member' ? '–' : String(best - status.appliedIndex),
-    status?.digest.slice(0, DIGEST_CHARACTERS) ?? '–', status === null ? '–' : status.suspected.join(' ') || 'nobody', status?.problem ?? problem ?? '',
-  ]);
-  const titles = ['id', 'address', 'pid', 'process', 'role', 'term', 'leader', 'commit', 'applied', 'lag', 'digest', 'suspects', ''];
-  const balancers = rows.filter(({ kind }) => kind === 'balancer').map(({ id, address, state }) => `${id} ${address} ${state}`).join(', ');
-  return `${String(answer['mode'])}, group "${String(answer['clusterId'])}": ${String(answer['spares'])}\n${textTable(titles, cells)}\nbalancers: ${balancers || 'none'}`;
+/** The table that people look at: no wider than a terminal of 80 columns, whatever group it is. */
+export function statusText({ mode, clusterId, health, processes }: StatusAnswer): string {
+  const members = processes.filter(({ kind }) => kind === 'member');
+  const rows = members.map((member): string[] => {
+    const { id, pid, lag } = member;
+    const status = statusOf(member);
+    return [
+      id, pid === null ? NONE : String(pid), roleOf(member), number(status?.term), number(status?.commitIndex), number(status?.appliedIndex), number(lag ?? undefined),
+      status?.digest.slice(0, DIGEST_CHARACTERS) ?? NONE, status === undefined ? NONE : status.suspected.join(' ') || 'nobody',
+    ];
+  });
+  const { hasViews, isOrdered } = traitsOf(mode);
+  const titles = ['id', 'pid', 'role', hasViews ? 'view' : isOrdered ? 'term' : 'life', 'commit', 'applied', 'lag', 'digest', 'suspects'];
+  const servers = processes.filter(({ kind }) => kind === 'view-server').map((server) => `${server.id} ${roleOf(server)}`);
+  const balancers = processes.filter(({ kind }) => kind === 'balancer').map(({ id, address, state }) => `${id} ${address}${state === 'running' ? '' : ` ${state}`}`);
+  return [
+    `group "${clusterId}", mode ${mode}`, health.summary, ...health.differences, '', textTable(titles, rows).trimEnd(),
+    ...processes.flatMap((process) => {
+      const problem = statusOf(process)?.problem ?? process.problem;
+      return problem === null ? [] : [`${process.id}: ${problem}`];
+    }),
+    ...(servers.length === 0 ? [] : list('view service', servers)), ...list('balancers', balancers.length === 0 ? ['none'] : balancers),
+  ].join('\n');
+}
+
+type Process = StatusAnswer['processes'][number];
+
+/** Of a member or a server of the view service; undefined when it does not answer. */
+function statusOf({ kind, status }: Process): ReplicaStatus | undefined {
+  return kind === 'balancer' ? undefined : ((status ?? undefined) as ReplicaStatus | undefined);
+}
+
+function roleOf(process: Process): string {
+  return process.state === 'running' ? (statusOf(process)?.role ?? 'no answer') : process.state;
 }
 
 function number(value: number | undefined): string {
-  return value === undefined ? '–' : String(value);
+  return value === undefined ? NONE : String(value);
+}
+
+/** `title: item, item`, on as many lines as it takes. */
+function list(title: string, items: readonly string[]): string[] {
+  const lines = [`${title}:`];
+  items.forEach((item, i) => {
+    const text = ` ${item}${i === items.length - 1 ? '' : ','}`;
+    if (lines.at(-1)!.length + text.length <= COLUMNS) lines[lines.length - 1] += text;
+    else lines.push(` ${text}`);
+  });
+  return lines;
 }

@@ -3,7 +3,8 @@ import type { Server } from 'node:http';
 
 import { formatAddress } from '../../core/address.ts';
 import { parseFaultyMember } from '../../group/faulty.ts';
-import { majorityOf, traitsOf, type Mode } from '../../group/modes.ts';
+import { assessGroup, lagsOf, leadingOf, type GroupHealth, type Sighting } from '../../group/group-health.ts';
+import { traitsOf, type Mode } from '../../group/modes.ts';
 import type { ReplicaStatus } from '../../group/replica.ts';
 import { formatProfile } from '../../link/profile.ts';
 import { callControl } from '../../net/control-client.ts';
@@ -107,12 +108,12 @@ async function openControl(args: GroupUpArgs, supervisor: GroupSupervisor): Prom
 }
 
 function handlers(args: GroupUpArgs, supervisor: GroupSupervisor): Record<string, ControlHandler> {
-  const each = (body: Readonly<Record<string, unknown>>, act: (id: string) => unknown): Promise<{ done: string }> => onMembers(supervisor, body, act);
+  const named = (body: Readonly<Record<string, unknown>>): Promise<string[]> => namesOf(args.mode, supervisor, body);
+  const each = async (body: Readonly<Record<string, unknown>>, act: (id: string) => unknown): Promise<{ done: string }> => onMembers(await named(body), act);
   return {
-    'GET /status': async () => {
-      const processes = await supervisor.status();
-      return { pid: process.pid, mode: args.mode, clusterId: args.cluster, size: supervisor.members.length, spares: describeSpares(args.mode, processes), processes };
-    },
+    'GET /status': async () => ({
+      pid: process.pid, mode: args.mode, clusterId: args.cluster, size: supervisor.members.length, ...describeGroup(args.mode, await supervisor.status()),
+    }),
     'GET /group': async () => ({
       mode: args.mode, service: args.service, clusterId: args.cluster, size: supervisor.members.length, balancers: supervisor.balancers.map(({ address }) => address),
       members: supervisor.members.map(({ address }) => address),
@@ -129,7 +130,7 @@ function handlers(args: GroupUpArgs, supervisor: GroupSupervisor): Record<string
       return { done: 'all links' };
     },
     'POST /partition': async (body) => {
-      const members = await namesOf(supervisor, body);
+      const members = await named(body);
       const direction = body['direction'] ?? 'both';
       if (direction !== 'both' && direction !== 'in' && direction !== 'out') throw new ControlError(400, 'direction is both, in or out');
       await asRequest(() => supervisor.partition(members, direction, body['withClients'] === true));
@@ -138,8 +139,7 @@ function handlers(args: GroupUpArgs, supervisor: GroupSupervisor): Record<string
   };
 }
 
-async function onMembers(supervisor: GroupSupervisor, body: Readonly<Record<string, unknown>>, act: (id: string) => unknown): Promise<{ done: string }> {
-  const members = await namesOf(supervisor, body);
+async function onMembers(members: readonly string[], act: (id: string) => unknown): Promise<{ done: string }> {
   const done: string[] = [];
   for (const id of members) {
     const successor = await asRequest(() => act(id));
@@ -158,34 +158,30 @@ async function asRequest<T>(act: () => T | Promise<T>): Promise<T> {
   }
 }
 
-async function namesOf(supervisor: GroupSupervisor, { members }: Readonly<Record<string, unknown>>): Promise<string[]> {
+async function namesOf(mode: Mode, supervisor: GroupSupervisor, { members }: Readonly<Record<string, unknown>>): Promise<string[]> {
   if (!Array.isArray(members) || members.length === 0 || members.some((name) => typeof name !== 'string')) throw new ControlError(400, 'name members, as in {"members": ["m1"]}');
   const names = [...new Set(members as string[])];
   if (!names.includes('leader')) return names;
-  const leader = leading(await supervisor.status())?.id;
+  if (!traitsOf(mode).hasLeader) throw new ControlError(409, `mode ${mode} has no leader: all members are equal; name one, as in m1`);
+  const leader = leadingOf((await supervisor.status()).filter(({ kind, status }) => kind === 'member' && status !== null).map(({ status }) => status as ReplicaStatus))?.id;
   if (leader === undefined) throw new ControlError(409, 'nobody leads now');
   return [...new Set(names.map((name) => (name === 'leader' ? leader : name)))];
 }
 
-/** Of the one that leads in the highest term: there may be two for a moment. */
-function leading(processes: readonly ProcessStatus[]): ReplicaStatus | undefined {
-  let best: ReplicaStatus | undefined;
-  for (const { kind, status } of processes) {
-    const own = status as ReplicaStatus | null;
-    if (kind !== 'member' || own === null || (own.role !== 'leader' && own.role !== 'primary')) continue;
-    if (best === undefined || own.term > best.term) best = own;
-  }
-  return best;
+function sightingOf({ state, status }: ProcessStatus): Sighting {
+  return { isUp: state === 'running' && status !== null, status: (status ?? undefined) as ReplicaStatus | undefined };
 }
 
-/** How many more members may fail. Whoever the leader has not in the group, or does not hear, has failed. */
-export function describeSpares(mode: Mode, processes: readonly ProcessStatus[]): string {
-  const members = processes.filter(({ kind }) => kind === 'member');
-  const leader = leading(processes);
-  const counts = (id: string): boolean => leader === undefined || (leader.members.some((member) => member.id === id && member.isVoter) && !leader.suspected.includes(id));
-  const living = members.filter(({ id, state, status }) => state === 'running' && status !== null && (status as ReplicaStatus).problem === undefined && counts(id)).length;
-  const needed = mode === 'primary-backup' ? 1 : majorityOf(members.length);
-  const spares = living - needed;
-  if (spares < 0) return `${living} of ${members.length} members serve: ${needed} are needed, more have failed than the group can mask`;
-  return `${living} of ${members.length} members serve, ${spares} more may fail`;
+/** What `group status` shows. `lag`: see lagsOf(); null where there is none. */
+export function describeGroup(mode: Mode, processes: readonly ProcessStatus[]): { health: GroupHealth; processes: readonly (ProcessStatus & { readonly lag: number | null })[] } {
+  const ofKind = (kind: ProcessKind): readonly ProcessStatus[] => processes.filter((process) => process.kind === kind);
+  const members = ofKind('member');
+  const servers = ofKind('view-server');
+  const sightings = members.map(sightingOf);
+  const lags = lagsOf(mode, sightings.map(({ status }) => status));
+  const viewService = servers.length === 0 ? undefined : { servers: servers.length, living: servers.map(sightingOf).filter(({ isUp }) => isUp).length };
+  return {
+    health: assessGroup(mode, sightings, viewService),
+    processes: processes.map((process) => ({ ...process, lag: lags[members.indexOf(process)] ?? null })),
+  };
 }

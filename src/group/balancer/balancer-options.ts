@@ -1,13 +1,11 @@
 import type { Millis } from '../../core/machine.ts';
-import type { Needs } from './balancer-report.ts';
+import type { Mode } from '../modes.ts';
 import type { HealthPolicy } from './member-health.ts';
 
 export interface BalancerOptions extends Partial<HealthPolicy> {
   readonly name: string;
-  /** `leader`: requests go to whoever orders. `all`: to everybody, and the client hears everybody's reply. */
-  readonly asks: 'leader' | 'all';
-  /** What a group needs to go on; by default what its mode is known for. */
-  readonly needs?: Needs;
+  /** Of the group. Requests go to whoever orders, or to everybody, and then the client hears everybody's reply. */
+  readonly mode: Mode;
   /** A request waits so long for a leader; then its client is told to look elsewhere. */
   readonly waitMs?: Millis;
   /** A request that is not answered is forgotten after this; its client asks again, or has given up. */
@@ -24,7 +22,7 @@ export interface BalancerOptions extends Partial<HealthPolicy> {
 const DEFAULT_INTERVAL_MS = 250;
 
 /** Every number that an option leaves open. */
-export function completeOptions(options: BalancerOptions): Required<Omit<BalancerOptions, 'needs'>> & Pick<BalancerOptions, 'needs'> {
+export function completeOptions(options: BalancerOptions): Required<BalancerOptions> {
   const intervalMs = options.intervalMs ?? DEFAULT_INTERVAL_MS;
   return {
     intervalMs, suspectAfterMs: 4 * intervalMs, downAfterMs: 12 * intervalMs, riseAnswers: 2, waitMs: 2000, requestTimeoutMs: 10_000, pauseMs: 50,

@@ -2,7 +2,7 @@ import { Fifo } from '../../core/fifo.ts';
 import type { Millis } from '../../core/machine.ts';
 import { decodeText, encodeText } from '../byte-codec.ts';
 import { MAX_REASON_BYTES, type ReplyMessage, type Request, type StatusReply, type StatusRequest } from '../message.ts';
-import { majorityOf } from '../modes.ts';
+import { majorityOf, traitsOf } from '../modes.ts';
 import type { ReplicaId, ReplicaStatus } from '../replica.ts';
 import { BalancerCounters, completeOptions, type BalancerOptions } from './balancer-options.ts';
 import { summarize, type BalancerReport } from './balancer-report.ts';
@@ -46,7 +46,7 @@ interface Target {
  */
 export class Balancer {
   readonly counters = new BalancerCounters();
-  readonly #options: ReturnType<typeof completeOptions>;
+  readonly #options: Required<BalancerOptions>;
   readonly #targets = new Map<string, Target>();
   readonly #clients = new Map<number, Outbox<ToClient>>();
   readonly #flights = new Flights();
@@ -196,7 +196,7 @@ export class Balancer {
       },
     }));
     return {
-      name: this.#options.name, leader: this.leader, term: this.#leaders.term, ...summarize(watched, this.#options.needs),
+      name: this.#options.name, mode: this.#options.mode, leader: this.leader, term: this.#leaders.term, ...summarize(this.#options.mode, watched),
       inFlight: this.#flights.size, waiting: this.#flights.waiting, counters: { ...this.counters, leaderChanges: this.#leaders.changes },
     };
   }
@@ -288,7 +288,7 @@ export class Balancer {
 
   #routeOf(request: Request): Route {
     if (request.isStale) return 'one';
-    return this.#options.asks;
+    return traitsOf(this.#options.mode).asks;
   }
 
   #begin(flight: Flight, now: Millis): void {

@@ -24,10 +24,9 @@ export function healthTable(report: BalancerReport): HealthTable {
   };
 }
 
-function healthTitle({ name, mode, leader, voters, livingVoters, sparesLeft, inFlight, waiting }: BalancerReport): string {
-  const spares = sparesLeft < 0 ? 'too few to go on' : `${sparesLeft} to spare`;
+function healthTitle({ name, mode, leader, health, inFlight, waiting }: BalancerReport): string {
   const leading = leader === undefined ? '' : `, leader ${leader}`;
-  return `${name}: ${mode ?? 'no member has answered'}${leading}; ${livingVoters} of ${voters} voters alive, ${spares}; ${inFlight} in flight, ${waiting} waiting`;
+  return `${[`${name}: ${mode}${leading}`, health.summary, ...health.differences].join('; ')}; ${inFlight} in flight, ${waiting} waiting`;
 }
 
 function cell(value: number | undefined): string {

@@ -1,4 +1,4 @@
-import type { ReplicaId, ReplicaStatus } from '../replica.ts';
+import { leads, type ReplicaId, type ReplicaStatus } from '../replica.ts';
 
 /**
  * Whom the members take for their leader or primary. Two may say so of themselves for a while: the higher term is right. A
@@ -21,7 +21,7 @@ export class LeaderView {
   /** `nameOf` finds the target that had this id when it was asked last. */
   observe(name: string, status: ReplicaStatus, nameOf: (id: ReplicaId) => string | undefined): void {
     if (status.term < this.#term && this.#name !== undefined) return;
-    if (status.role === 'leader' || status.role === 'primary') return this.#set(name, status.term);
+    if (leads(status.role)) return this.#set(name, status.term);
     const named = status.leader === undefined ? undefined : nameOf(status.leader);
     // Whom it names in an equal term is known already, or has just said that he is not.
     if (named !== undefined && named !== name && (status.term > this.#term || this.#name === undefined)) return this.#set(named, status.term);

@@ -4,7 +4,7 @@ import type { Sink } from '../../core/trace.ts';
 import type { Detector } from '../detector.ts';
 import type { ReplyMessage, Request } from '../message.ts';
 import { decodeCommand, encodeCommand } from '../log-command.ts';
-import type { Peer, Ready, Replica, ReplicaId, ReplicaStatus } from '../replica.ts';
+import { leads, type Peer, type Ready, type Replica, type ReplicaId, type ReplicaStatus, type Role } from '../replica.ts';
 import type { Service } from '../service.ts';
 import type { Storage } from '../storage.ts';
 import { AgreedOrder } from './agreed-order.ts';
@@ -18,6 +18,11 @@ import { ViewCore } from './view-core.ts';
 import { decodeViewMessage, type ViewMessage } from './view-message.ts';
 
 export type ViewMode = 'primary-backup' | 'sequencer' | 'active';
+
+/** What the first of a view and the others are called. In `active`, the first brings a view's log together, and then all are equal. */
+const WORDS: Readonly<Record<ViewMode, { readonly first: Role; readonly other: Role }>> = {
+  'primary-backup': { first: 'primary', other: 'backup' }, sequencer: { first: 'leader', other: 'follower' }, active: { first: 'member', other: 'member' },
+};
 
 export interface ViewOptions {
   readonly self: Peer;
@@ -148,8 +153,9 @@ export class ViewReplica implements Replica {
   status(): ReplicaStatus {
     const { self, role, view, leader, log, stableIndex, service, counters, storage, isRunning } = this.#core;
     const { detector, mode } = this.#options;
+    const words = WORDS[mode];
     return {
-      id: self.id, mode, role, term: view.number, leader: leader?.id, lastIndex: log.lastIndex, commitIndex: stableIndex, appliedIndex: service.appliedIndex,
+      id: self.id, mode, role: role === 'primary' ? words.first : role === 'backup' ? words.other : role, term: view.number, leader: leads(words.first) ? leader?.id : undefined, lastIndex: log.lastIndex, commitIndex: stableIndex, appliedIndex: service.appliedIndex,
       digest: service.digest(), members: view.members.map((member) => ({ ...member, isVoter: true })),
       suspected: view.members.map(({ id }) => id).filter((id) => detector.suspects(id)),
       counters: { ...counters, falseSuspicions: detector.falseSuspicions, isRunning: isRunning ? 1 : 0, logBytes: storage.logBytes }, problem: this.#problem(),

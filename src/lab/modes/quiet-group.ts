@@ -2,6 +2,7 @@ import type { Millis } from '../../core/machine.ts';
 import { createRandom } from '../../core/random.ts';
 import type { OperationOutcome } from '../../group/client.ts';
 import type { Mode } from '../../group/modes.ts';
+import { leads } from '../../group/replica.ts';
 import { simEngine } from '../../sim/group/engines.ts';
 import { fairScenario, groupWorld } from '../../sim/group/group-world.ts';
 import { KV_WORDS } from '../../sim/group/kv-words.ts';
@@ -57,7 +58,7 @@ export class QuietGroup {
   /** Who orders; where nobody does, the first member. */
   leader(): MemberPlace {
     const { members } = this.world;
-    return members.find(({ replica }) => /^(leader|primary)$/.test(replica?.status().role ?? '')) ?? members[0]!;
+    return members.find(({ replica }) => replica !== undefined && leads(replica.status().role)) ?? members[0]!;
   }
 
   /** Calls back with the outcome. */

@@ -1,5 +1,5 @@
-import { majorityOf } from '../../group/modes.ts';
-import { ARRANGEMENTS, PERFECT, type Arrangement } from './arrangements.ts';
+import { majorityOf, neededOf, traitsOf } from '../../group/modes.ts';
+import { ARRANGEMENTS, modeOf, type Arrangement } from './arrangements.ts';
 import { subsets } from './subsets.ts';
 import { runThreshold, worse, type CellVerdict, type ThresholdCase, type ThresholdFault } from './threshold-run.ts';
 
@@ -42,9 +42,9 @@ export function faultsOf(mode: Arrangement): CellFault[] {
 
 /** Largest number of faulty members that are masked wherever they sit (4-replication, the expected frontier). */
 export function thresholdOf(mode: Arrangement, fault: CellFault, members: number): number {
-  const k = members - majorityOf(members);
-  if (fault === 'crash') return hasOneSurvivor(mode) ? members - 1 : k;
-  return isVoted(mode) && fault !== 'two-faced' && fault !== 'two-faced:leader' ? k : 0;
+  const masked = members - neededOf(modeOf(mode), members);
+  if (fault === 'crash') return masked;
+  return isVoted(mode) && fault !== 'two-faced' && fault !== 'two-faced:leader' ? masked : 0;
 }
 
 /** Masked up to the threshold; what comes beyond, where theory knows. */
@@ -101,9 +101,5 @@ export function cellOf(mode: Arrangement, fault: CellFault, n: number, f: number
 }
 
 function isVoted(mode: Arrangement): boolean {
-  return mode === 'sequencer' || mode === 'active';
-}
-
-function hasOneSurvivor(mode: Arrangement): boolean {
-  return mode === 'primary-backup' || mode === PERFECT;
+  return traitsOf(modeOf(mode)).needs === 'votes';
 }

@@ -3,6 +3,7 @@ import type { Random } from '../../core/random.ts';
 import type { TraceEvent } from '../../core/trace.ts';
 import { LOG } from '../../group/disk-storage.ts';
 import { traitsOf } from '../../group/modes.ts';
+import { leads, type Role } from '../../group/replica.ts';
 import type { View } from '../../group/view/view.ts';
 import type { ReplicaWorld } from '../replica-world.ts';
 import type { FaultKind, GroupScenario } from './draw-group.ts';
@@ -225,7 +226,7 @@ export class Nemesis {
   /** It strikes whoever comes to the moment first, and soon lets go again. */
   #spring(place: MemberPlace, event: TraceEvent): void {
     const ambush = this.#ambush;
-    if (ambush?.moment !== event.type || (event.type === 'become' && event['role'] !== 'leader' && event['role'] !== 'primary')) return;
+    if (ambush?.moment !== event.type || (event.type === 'become' && !leads(event['role'] as Role))) return;
     this.#ambush = undefined;
     if (ambush.untilMs < this.#world.now) return;
     this.#world.simulator.at(this.#world.now + this.#random.exponential(BLOW_MS), () => {

@@ -1,5 +1,5 @@
 import type { TraceEvent } from '../../core/trace.ts';
-import type { Ready, ReplicaId, Role } from '../../group/replica.ts';
+import { leads, type Ready, type ReplicaId, type Role } from '../../group/replica.ts';
 import type { ReplicaWorld, Watch } from '../replica-world.ts';
 import type { GroupCoverage } from './group-coverage.ts';
 import type { MemberPlace } from './member-place.ts';
@@ -33,8 +33,6 @@ interface Agreement {
   readonly applied: Map<number, { readonly digest: string; readonly term: number; readonly member: ReplicaId }>;
   lastLeader: ReplicaId | undefined;
 }
-
-const LEADS: ReadonlySet<Role> = new Set<Role>(['leader', 'primary']);
 
 export interface ProtocolWatchOptions {
   readonly coverage: GroupCoverage;
@@ -78,7 +76,7 @@ export class ProtocolWatch implements Watch {
 
   isLeading(place: MemberPlace): boolean {
     const role = this.#roles.get(place.name);
-    return role !== undefined && LEADS.has(role) && place.isUp;
+    return role !== undefined && leads(role) && place.isUp;
   }
 
   traced(place: MemberPlace, event: TraceEvent): void {
@@ -168,7 +166,7 @@ export class ProtocolWatch implements Watch {
     const term = Number(event['term'] ?? event['view']);
     this.#roles.set(place.name, role);
     if (role === 'candidate') coverage.add('candidacy');
-    if (!LEADS.has(role)) return;
+    if (!leads(role)) return;
     if (place === this.#world.members[place.index]) {
       coverage.add('election');
       if (agreement.lastLeader !== undefined && agreement.lastLeader !== place.identity) coverage.add('fail-over');

@@ -28,7 +28,7 @@ export class BalancerWorld {
   now = 0;
 
   constructor(names: readonly string[], options: Partial<BalancerOptions> = {}) {
-    this.balancer = new Balancer({ name: 'b', asks: 'leader', intervalMs: 100, ...options });
+    this.balancer = new Balancer({ name: 'b', mode: 'raft', intervalMs: 100, ...options });
     for (const name of names) this.add(name);
     this.balancer.clientOpened(1);
     this.pump();

@@ -150,7 +150,7 @@ describe('requests to the leader', () => {
 
 describe('requests to all', () => {
   it('go to every member that can be reached, and each reply to the client under its member', () => {
-    const world = new BalancerWorld(NAMES, { asks: 'all' });
+    const world = new BalancerWorld(NAMES, { mode: 'active' });
     world.run(300);
     world.ask(1);
     for (const name of NAMES) expect(world.got(name)).toEqual([1]);
@@ -165,7 +165,7 @@ describe('requests to all', () => {
   });
 
   it('reach a member that comes back, and are refused when there is none', () => {
-    const world = new BalancerWorld(NAMES, { asks: 'all' });
+    const world = new BalancerWorld(NAMES, { mode: 'active' });
     world.run(300);
     world.leave('m3');
     world.ask(1);
@@ -179,7 +179,7 @@ describe('requests to all', () => {
   });
 
   it('are given up for newer ones when one member is slow, and refused when all are', () => {
-    const world = new BalancerWorld(NAMES, { asks: 'all', maxInFlight: 2 });
+    const world = new BalancerWorld(NAMES, { mode: 'active', maxInFlight: 2 });
     world.run(300);
     world.ask(1);
     world.ask(2);
@@ -194,7 +194,7 @@ describe('requests to all', () => {
   });
 
   it('hold no more bytes than allowed', () => {
-    const world = new BalancerWorld(NAMES, { asks: 'all', maxBytes: 100 });
+    const world = new BalancerWorld(NAMES, { mode: 'active', maxBytes: 100 });
     world.run(300);
     world.ask(1, { operation: new Uint8Array(60) });
     world.ask(2, { operation: new Uint8Array(60) });
@@ -326,7 +326,7 @@ describe('health and replacement', () => {
     world.statuses.set('m3', statusOf('m3', { problem: 'its log is damaged' }));
     world.run(5000);
     expect(world.state('m3')).toBe('suspect');
-    expect(world.balancer.report(world.now)).toMatchObject({ voters: 3, livingVoters: 2, sparesLeft: 0 });
+    expect(world.balancer.report(world.now)).toMatchObject({ health: { members: 3, serving: 2, sparesLeft: 0 } });
   });
 });
 
@@ -340,22 +340,22 @@ describe('the report', () => {
     world.run(5000);
     world.ask(1);
     const report = world.balancer.report(world.now);
-    expect(report).toMatchObject({ name: 'b', mode: 'raft', leader: 'm1', term: 2, voters: 3, livingVoters: 2, sparesLeft: 0, inFlight: 1, waiting: 0 });
+    expect(report).toMatchObject({ name: 'b', mode: 'raft', leader: 'm1', term: 2, health: { members: 3, serving: 2, sparesLeft: 0, differences: [] }, inFlight: 1, waiting: 0 });
     expect(report.members.map(({ name, state, lag, outstanding }) => [name, state, lag, outstanding])).toEqual([['m1', 'healthy', 0, 1], ['m2', 'down', 4, 0], ['m3', 'healthy', 3, 0]]);
     world.balancer.fromClient(1, { kind: 'status-request' }, world.now);
     expect((JSON.parse(world.heard()[0]!) as BalancerReport).leader).toBe('m1');
   });
 
   it('of a primary-backup group: all but one may stop', () => {
-    const world = new BalancerWorld(NAMES, { needs: 'one' });
+    const world = new BalancerWorld(NAMES, { mode: 'primary-backup' });
     world.run(500);
-    expect(world.balancer.report(world.now).sparesLeft).toBe(2);
+    expect(world.balancer.report(world.now).health.sparesLeft).toBe(2);
   });
 });
 
 describe('a reply in the name of another', () => {
   it('is no vote: who lies has one, however many names it says', () => {
-    const world = new BalancerWorld(NAMES, { asks: 'all' });
+    const world = new BalancerWorld(NAMES, { mode: 'active' });
     world.run(500);
     world.ask(1);
     const forged = { kind: 'reply' as const, memberId: 'm2', clientId: 'c', serial: 1, reply: { status: 'ok' as const, offset: 0, digest: new Uint8Array(0), body: new Uint8Array([1]) } };

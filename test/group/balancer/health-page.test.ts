@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
-import { sparesLeft, type BalancerReport } from '../../../src/group/balancer/balancer-report.ts';
+import type { BalancerReport } from '../../../src/group/balancer/balancer-report.ts';
 import { healthHtml, healthJson, healthTable } from '../../../src/group/balancer/health-page.ts';
 import { parseReplicaStatus } from '../../../src/group/balancer/replica-status.ts';
 import { statusOf } from './balancer-world.ts';
 
 const report: BalancerReport = {
-  name: 'b1', mode: 'raft', leader: 'm1', term: 4, voters: 3, livingVoters: 1, sparesLeft: -1, inFlight: 2, waiting: 1, counters: { requests: 7 },
+  name: 'b1', mode: 'raft', leader: 'm1', term: 4, inFlight: 2, waiting: 1, counters: { requests: 7 },
+  health: { members: 3, serving: 1, needed: 2, sparesLeft: -1, summary: '1 of 3 members serve', differences: ['m1 and m2 differ at 9'] },
   members: [
     {
       name: 'm1', address: 'h:1', id: 'id1', state: 'healthy', forMs: 1500, isConnected: true, role: 'leader', term: 4, commitIndex: 9, appliedIndex: 9, lag: 0,
@@ -22,11 +23,11 @@ const report: BalancerReport = {
 describe('the health page', () => {
   it('is a table for people', () => {
     const { title, header, rows } = healthTable(report);
-    expect(title).toBe('b1: raft, leader m1; 1 of 3 voters alive, too few to go on; 2 in flight, 1 waiting');
+    expect(title).toBe('b1: raft, leader m1; 1 of 3 members serve; m1 and m2 differ at 9; 2 in flight, 1 waiting');
     expect(rows.every((row) => row.length === header.length)).toBe(true);
     expect(rows[0]!.join('|')).toBe('m1|id1|healthy|1.5s|leader|4|9|9|0|01234567|1.25ms|2|');
     expect(rows[1]!.slice(0, 6).join('|')).toBe('m2|–|down, no connection|1m01s|–|–');
-    expect(healthTable({ ...report, mode: undefined, leader: undefined, sparesLeft: 2 }).title).toMatch(/^b1: no member has answered; 1 of 3 voters alive, 2 to spare/);
+    expect(healthTable({ ...report, mode: 'active', leader: undefined }).title).toMatch(/^b1: active; 1 of 3/);
   });
 
   it('is HTML in which nothing that a member says is markup', () => {
@@ -39,12 +40,6 @@ describe('the health page', () => {
   it('is JSON for programs', () => {
     expect(JSON.parse(healthJson(report))).toEqual(JSON.parse(JSON.stringify(report)));
   });
-});
-
-describe('spares', () => {
-  it.each([['one', 3, 3, 2], ['one', 1, 3, 0], ['one', 0, 3, -1], ['majority', 5, 5, 2], ['majority', 3, 5, 0], ['majority', 2, 5, -1], ['majority', 3, 4, 0]] as const)(
-    '%s of %i living among %i: %i', (needs, living, voters, spares) => expect(sparesLeft(needs, living, voters)).toBe(spares),
-  );
 });
 
 describe('what a member says of itself', () => {

@@ -5,6 +5,7 @@ import { traitsOf, type Mode } from '../../../src/group/modes.ts';
 import type { ReplyMessage, Request } from '../../../src/group/message.ts';
 import { thresholdOf } from '../../../src/lab/why/thresholds.ts';
 import type { GroupScenario } from '../../../src/sim/group/draw-group.ts';
+import { leads } from '../../../src/group/replica.ts';
 import { simEngine } from '../../../src/sim/group/engines.ts';
 import { fairScenario, groupWorld } from '../../../src/sim/group/group-world.ts';
 import { KV_WORDS } from '../../../src/sim/group/kv-words.ts';
@@ -49,7 +50,7 @@ export class ConformanceGroup {
 
   /** Who orders, or the first member where nobody does. */
   get leader(): MemberPlace {
-    const leaders = this.members.filter(({ state, replica }) => state === 'running' && ['leader', 'primary'].includes(replica!.status().role));
+    const leaders = this.members.filter(({ state, replica }) => state === 'running' && leads(replica!.status().role));
     return leaders.sort((a, b) => b.replica!.status().term - a.replica!.status().term)[0] ?? this.members[0]!;
   }
 
@@ -96,17 +97,17 @@ export class ConformanceGroup {
 
   /** Until everybody who lives serves and, where there is an order, has the same state. Throws when that takes more than half a minute. */
   settle(): void {
-    const { isOrdered } = traitsOf(this.mode);
+    const { isOrdered, hasLeader } = traitsOf(this.mode);
     const isSettled = (): boolean => {
       const states = this.members.filter(({ isUp }) => isUp).map(({ replica }) => replica!.status());
       const [first] = states;
       return states.every(({ problem, role, term, appliedIndex, digest }) =>
         problem === undefined && (!isOrdered || (role !== 'outside' && term === first!.term && appliedIndex === first!.appliedIndex && digest === first!.digest)));
     };
-    const hasLeader = (): boolean => !isOrdered || this.leader.replica?.status().leader !== undefined;
+    const isLed = (): boolean => !hasLeader || this.leader.replica?.status().leader !== undefined;
     for (const end = this.world.now + SETTLE_MS; this.world.now < end;) {
       this.world.run(this.world.now + 100);
-      if (hasLeader() && isSettled()) return;
+      if (isLed() && isSettled()) return;
     }
     throw new Error(this.members.map(({ name, state, replica }) => `${name} ${state} ${JSON.stringify(replica?.status())}`).join('\n'));
   }
