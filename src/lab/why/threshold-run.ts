@@ -38,6 +38,8 @@ const CRASH_AFTER = 3;
 const BEGINNING_MS = 1500;
 const DEADLINE_MS = 3000;
 const GRACE_MS = 1000;
+/** After the last answer: those who were later shall be heard, too. */
+const LATE_MS = 100;
 
 /**
  * One group, one placement of faults; one client that does one operation after the other, each with an answer, an error, or neither, by its
@@ -107,6 +109,7 @@ export function runThreshold(options: ThresholdCase, steps: Step[] = []): CellVe
     // After an error nobody knows what is right; and a wrong answer is as bad as it gets.
     if (verdict !== 'M') return verdict;
   }
+  world.run(world.now + LATE_MS);
   return 'M';
 }
 
