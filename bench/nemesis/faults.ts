@@ -13,8 +13,8 @@ export interface Fault {
   readonly kind: FaultKind;
   readonly victim: string;
   readonly isLeader: boolean;
-  /** Since 1970. */
-  readonly epochMs: number;
+  /** On hrtimeMs(). */
+  readonly struckMs: number;
   /** Highest term or view of any member before and after; undefined when none answers. */
   readonly termBefore: number | undefined;
   readonly termAfter: number | undefined;
@@ -63,6 +63,11 @@ export async function strikeAll(options: NemesisOptions): Promise<Fault[]> {
   return faults;
 }
 
+/** The monotonic clock that all processes of a machine share, `kv load` among them: of the history, too. */
+export function hrtimeMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
 /** One fault, from its beginning to its end. */
 async function strike(options: NemesisOptions, kind: FaultKind, number: number, wantsLeader: boolean, wasWhole: boolean): Promise<Fault> {
   const { group, random, faultMs, cutsClients } = options;
@@ -74,7 +79,7 @@ async function strike(options: NemesisOptions, kind: FaultKind, number: number, 
   const victim = kind === 'balancer' ? `b${1 + (number % group.balancers.length)}` : hitsLeader ? leader.id : others[random.below(others.length)]!;
   const isOneWay = kind === 'one-way' || kind === 'deaf' || kind === 'mute';
   const direction = !isOneWay ? 'both' : kind === 'deaf' || (kind === 'one-way' && random.chance(0.5)) ? 'in' : 'out';
-  const epochMs = Date.now();
+  const struckMs = hrtimeMs();
   const on = { members: [victim] };
   if (kind === 'partition' || isOneWay) await group.ask('POST', '/partition', { ...on, direction, withClients: cutsClients });
   else await group.ask('POST', kind === 'pause' || kind === 'freeze' ? '/pause' : '/kill', on);
@@ -83,7 +88,7 @@ async function strike(options: NemesisOptions, kind: FaultKind, number: number, 
   else if (!isForGood(kind)) await group.ask('POST', kind === 'pause' ? '/resume' : '/restart', on);
   const name = isOneWay ? (direction === 'in' ? 'deaf' : 'mute') : kind;
   const [termBefore, termAfter] = [termOf(members), termOf(await group.members())];
-  return { kind: name, victim, isLeader: hitsLeader, epochMs, termBefore, termAfter, wasWhole };
+  return { kind: name, victim, isLeader: hitsLeader, struckMs, termBefore, termAfter, wasWhole };
 }
 
 function termOf(members: readonly MemberState[]): number | undefined {

@@ -8,7 +8,7 @@ import { makeTempDirectory } from '../../src/net/temp-directory.ts';
 import { BenchGroup, type MemberState } from '../group.ts';
 import { startProgram } from '../program.ts';
 import { readBack } from '../read-back.ts';
-import { strikeAll } from './faults.ts';
+import { hrtimeMs, strikeAll } from './faults.ts';
 import type { Procedure } from './procedures.ts';
 import { judge, type Judgement } from './verdict.ts';
 
@@ -42,14 +42,14 @@ async function torment(group: BenchGroup, procedure: Procedure, historyFile: str
     'kv', 'load', '--json', '--control', group.control, '--clients', String(procedure.clients), '--seconds', String(seconds), '--history', historyFile, '--read', procedure.read,
     '--keys', String(KEYS), '--rotate', String(ROTATE_AFTER), '--seed', String(seed),
   ]);
-  const startMs = Number((await load.line((line) => line['type'] === 'started'))['epochMs']);
+  const startMs = Number((await load.line((line) => line['type'] === 'started'))['hrtimeMs']);
   const faults = await strikeAll({
     group, random: createRandom(seed), kinds, faultMs: lastSeconds * 1000, everyMs: everySeconds * 1000, forMs: seconds * 1000, cutsClients, isOneAtATime,
   });
   await load.exited;
   await group.becomesWhole(REPAIR_MS);
   const history = parseHistory(readFileSync(historyFile, 'utf8'));
-  const lastReads = await readBack(group, history, () => (Date.now() - startMs) * 1e6);
+  const lastReads = await readBack(group, history, () => Math.round((hrtimeMs() - startMs) * 1e6));
   const processes = await group.processes();
   const judgement = judge({
     procedure, history, lastReads, faults, startMs, keys: KEYS, rotateAfter: ROTATE_AFTER,

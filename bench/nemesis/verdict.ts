@@ -19,7 +19,7 @@ export interface Run {
   /** Reads of every key, when all work was over. */
   readonly lastReads: readonly HistoryEvent[];
   readonly faults: readonly Fault[];
-  /** When the history begins, since 1970. */
+  /** When the history begins, on hrtimeMs(). */
   readonly startMs: number;
   readonly keys: number;
   readonly rotateAfter: number;
@@ -45,7 +45,7 @@ export interface Judgement {
 /** Prints what happened, and what had to. */
 export function judge(run: Run): Judgement {
   const { procedure, history, lastReads, faults } = run;
-  const struck = faults.map((fault) => ({ ...fault, at: fault.epochMs - run.startMs })).map((fault) => ({
+  const struck = faults.map((fault) => ({ ...fault, at: fault.struckMs - run.startMs })).map((fault) => ({
     ...fault, goneMs: unavailableAfter(history, fault.at), inFlight: inFlightAt(history, fault.at),
   }));
   const ofLeader = struck.filter(({ isLeader }) => isLeader);

@@ -29,8 +29,8 @@ export async function runLoad(args: LoadArgs): Promise<void> {
       if (file !== undefined) writeSync(file, `${encodeHistoryEvent(event)}\n`);
     },
   });
-  // On the clock that others share, so that what they did can be told from the history.
-  reporter.json({ type: 'started', epochMs: Date.now(), mode: target.mode, clients: args.clients, seed: args.seed });
+  // On the clock that other processes share (process.hrtime), so that what they did can be placed in the history.
+  reporter.json({ type: 'started', hrtimeMs: Number(load.startedAtNs) / 1e6, mode: target.mode, clients: args.clients, seed: args.seed });
   let seen = 0;
   const timer = setInterval(() => {
     const { ok, unknown, p50Ms } = summarizeLoad(events.slice(seen));

@@ -26,7 +26,7 @@ export const loadCommand: CommandModule<object, LoadArgs> = {
         keys: { type: 'string', default: '5', requiresArg: true, describe: 'keys in use at a time', coerce: whole('--keys', 'number of keys', 1, 1000) },
         rotate: { type: 'string', default: '300', requiresArg: true, describe: 'operations after which a key is left for a new one', coerce: whole('--rotate', 'number of operations', 1, 100_000) },
         read: { choices: ['linearizable', 'local'] as const, default: 'linearizable' as const, requiresArg: true, describe: 'local: reads take whatever one member has' },
-        history: { type: 'string', requiresArg: true, describe: 'FILE for the history, a JSON line an operation: see `kv check`', coerce: flagValue('--history', (text) => text) },
+        history: { type: 'string', requiresArg: true, describe: 'FILE for the history, a JSON line an operation once it has ended: see `kv check`', coerce: flagValue('--history', (text) => text) },
         seed: { type: 'string', default: '1', requiresArg: true, describe: 'of what is asked', coerce: seed('--seed') },
         ...targetOptions,
       })

@@ -21,11 +21,12 @@ export interface LoadOptions {
 
 const decoder = new TextDecoder();
 
-/** Clients that work against a group until their time is over, and write down what they saw. `now`: nanoseconds since the start. */
+/** Clients that work against a group until their time is over, and write down what they saw, each operation when it has ended. */
 export class Load {
   readonly #options: LoadOptions;
   readonly #workload: Workload;
-  readonly #startedAt = process.hrtime.bigint();
+  /** Of the machine's monotonic clock: the history's 0. */
+  readonly startedAtNs = process.hrtime.bigint();
   #nextProcess: number;
   #isOver = false;
 
@@ -50,7 +51,7 @@ export class Load {
   }
 
   #now(): number {
-    return Number(process.hrtime.bigint() - this.#startedAt);
+    return Number(process.hrtime.bigint() - this.startedAtNs);
   }
 
   async #client(firstProcess: number): Promise<void> {
