@@ -103,7 +103,7 @@ for (const mode of MODES.filter((name) => values.modes.split(',').includes(name)
       console.log(`${mode}, ${damage}: ${VICTIM} ${state === 'dead' ? 'refuses' : 'serves'}${said}; ${rebuilt === '' ? '' : `rebuilt: ${rebuilt}; `}${ended}`);
     } finally {
       await group.stop();
-      await remove();
+      remove();
     }
   }
 }

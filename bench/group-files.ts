@@ -80,7 +80,7 @@ const runs: Run[] = [];
 try {
   for (const mode of values.modes.split(',')) runs.push(...(await runMode(mode as Mode)));
 } finally {
-  await remove();
+  remove();
 }
 console.log(textTable(['mode', 'killed', 'role', 'at', 'nothing confirmed for', 'rate', 'sender', 'second sender', 'survivors equal', 'victim, once back'], runs.map(({ row }) => row)));
 const wrong = runs.filter(({ isRight }) => !isRight).length;

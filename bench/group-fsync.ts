@@ -97,5 +97,5 @@ try {
   const { members } = await trace(directory);
   process.exitCode = report(parseTrace(readFileSync(join(directory, 'strace'), 'latin1')), members, join(directory, 'disks')) ? 0 : 99;
 } finally {
-  await remove();
+  remove();
 }

@@ -134,7 +134,7 @@ try {
     await group.stop();
   }
 } finally {
-  await remove();
+  remove();
 }
 // Clients' sockets may still wait for their servers' last word.
 process.exit();

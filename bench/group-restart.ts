@@ -135,7 +135,7 @@ for (const mode of MODES.filter((name) => values.modes.split(',').includes(name)
   try {
     if (!(await judge(mode, directory))) process.exitCode = 99;
   } finally {
-    await remove();
+    remove();
   }
 }
 // Clients' sockets may still wait for their servers' last word.

@@ -32,7 +32,7 @@ export async function runProcedure(procedure: Procedure): Promise<Judgement> {
       await group.stop();
     }
   } finally {
-    await remove();
+    remove();
   }
 }
 

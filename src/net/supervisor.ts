@@ -4,6 +4,8 @@ import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
+import { entrust } from './janitor.ts';
+
 /** The child reads it to its end; the end comes when the parent dies, however it dies. */
 const LIFELINE_FD = 3;
 const LIFELINE_VARIABLE = 'FAILMASK_LIFELINE_FD';
@@ -30,7 +32,7 @@ interface ChildEvents {
 
 const children = new Set<Child>();
 
-/** What is left when this process ends in order. If it is killed, the lifelines end instead. */
+/** What is left when this process ends in order. If it is killed, the lifelines end instead, and whoever is stopped then is killed by the janitor. */
 process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
 });
@@ -44,6 +46,7 @@ export class Child extends EventEmitter<ChildEvents> {
     super();
     this.#process = process;
     children.add(this);
+    const gone = process.pid === undefined ? (): void => {} : entrust('process', process.pid);
     this.#forward(process.stdout!, 'stdout');
     this.#forward(process.stderr!, 'stderr');
     if (input !== undefined) {
@@ -57,6 +60,7 @@ export class Child extends EventEmitter<ChildEvents> {
         children.delete(this);
         reject(error);
       });
+      process.once('exit', gone);
       process.once('close', (code, signal) => {
         children.delete(this);
         this.emit('exit', { code, signal });

@@ -52,7 +52,7 @@ export async function runDemo(args: DemoArgs): Promise<void> {
     conclude(reporter, results, (performance.now() - startedAt) / 1000);
   } finally {
     stopListening();
-    await directory.remove();
+    directory.remove();
   }
 }
 
