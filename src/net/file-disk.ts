@@ -1,11 +1,11 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, unlink, type FileHandle } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { open, readdir, rename, rm, unlink, type FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 import type { DiskOperation } from '../group/disk.ts';
 import { FILES_FOLDER, PART_SUFFIX } from '../group/file-store-operation.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
-import { syncDirectory, writeAll } from './output-file.ts';
+import { makeDirectory, syncDirectory, writeAll } from './output-file.ts';
 
 /** What a replica may call a file in a directory. */
 const FILE_NAME = /^[a-z][a-z0-9.-]{0,63}$/;
@@ -35,9 +35,7 @@ export class FileDisk {
    * system's error, or with DirectoryInUseError, which says who is in it.
    */
   static async open(directory: string): Promise<FileDisk> {
-    const first = await named(directory, mkdir(directory, { recursive: true }));
-    // What was made is there after a power failure only if the directory around it says so.
-    if (first !== undefined) for (let made = resolve(directory); made !== dirname(resolve(first)); made = dirname(made)) await syncDirectory(dirname(made));
+    await named(directory, makeDirectory(directory));
     const lock = lockDirectory(directory);
     return new FileDisk({ get: (file) => (FILE_NAME.test(file) || isInFolder(file) ? join(directory, file) : undefined) }, lock);
   }
@@ -45,8 +43,7 @@ export class FileDisk {
   /** A folder for files whose names others choose, in a directory that is open. What an earlier life has left there incomplete is removed. */
   static async makeFolder(directory: string, folder: string): Promise<void> {
     const path = join(directory, folder);
-    await named(path, mkdir(path, { recursive: true }));
-    await syncDirectory(directory);
+    await named(path, makeDirectory(path));
     for (const name of await readdir(path)) if (name.endsWith(PART_SUFFIX)) await rm(join(path, name), { force: true });
   }
 

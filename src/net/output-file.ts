@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
-import { open, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, open, rename, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 
 import { openFifoWriter } from './fifo.ts';
@@ -125,6 +125,21 @@ export async function isSpecialFile(path: string): Promise<boolean> {
 
 export function partPath(path: string): string {
   return `${path}.part`;
+}
+
+/**
+ * With those around it that are not there. What was made is there after a power failure only if the directory around it says so; what is there
+ * already was perhaps made by somebody who died before he had seen to that. Rejects with the system's error.
+ */
+export async function makeDirectory(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return syncDirectory(dirname(resolve(path))).catch(ignoreUnreadable);
+  for (let made = resolve(path); made !== dirname(resolve(first)); made = dirname(made)) await syncDirectory(dirname(made));
+}
+
+/** Whoever may not read a directory has not made anything in it that he could sync. */
+function ignoreUnreadable(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EACCES' && error.code !== 'EPERM') throw error;
 }
 
 /** A rename is on disk only when its directory is. */
