@@ -1,7 +1,7 @@
 import { traitsOf, type Mode } from '../src/group/modes.ts';
 import { callControl } from '../src/net/control-client.ts';
-import type { ProcessStatus } from '../src/net/group-supervisor.ts';
 import { leadingOf } from '../src/group/group-health.ts';
+import type { ProcessStatus } from '../src/net/managed-process.ts';
 import type { ReplicaStatus } from '../src/group/replica.ts';
 import { startProgram } from './program.ts';
 

@@ -33,12 +33,15 @@ export interface BalancerServerOptions {
 export class BalancerServer {
   readonly #open: OpenHost<BalancerHost>;
   readonly #routes: Routes;
-  readonly #page: Server;
+  readonly #page: Server | undefined;
+  /** URL of the health page, or why there is none. */
+  readonly page: string | Error;
 
-  private constructor(open: OpenHost<BalancerHost>, routes: Routes, page: Server) {
+  private constructor(open: OpenHost<BalancerHost>, routes: Routes, page: Server | Error) {
     this.#open = open;
     this.#routes = routes;
-    this.#page = page;
+    this.#page = page instanceof Error ? undefined : page;
+    this.page = page instanceof Error ? page : `http://${formatAddress(open.address)}/`;
   }
 
   /** Rejects with the system's error when the address cannot be had. */
@@ -57,7 +60,8 @@ export class BalancerServer {
         for (let failure = balancer.nextFailure(); failure !== undefined; failure = balancer.nextFailure()) options.onFailure(failure);
       },
     });
-    const server = new BalancerServer(open, routes, servePage(open.address, () => open.host.balancer.report(monotonicNow())));
+    const page = await servePage(open.address, () => healthJson({ clusterId, pid: process.pid, ...open.host.balancer.report(monotonicNow()) }), () => healthHtml(open.host.balancer.report(monotonicNow())));
+    const server = new BalancerServer(open, routes, page);
     for (const member of beginning!.members) server.addMember(member);
     return server;
   }
@@ -82,23 +86,24 @@ export class BalancerServer {
 
   close(): void {
     this.#open.close();
-    this.#page.close();
-    this.#page.closeAllConnections();
+    this.#page?.close();
+    this.#page?.closeAllConnections();
   }
 }
 
-/** `/` for people, `/status` for programs. The balancer works without it where the port is taken. */
-function servePage({ host, port }: Address, report: () => ReturnType<Balancer['report']>): Server {
+/** `/` for people, `/status` for programs. Resolves with the system's error where the port is taken: the balancer works without. */
+function servePage({ host, port }: Address, json: () => string, html: () => string): Promise<Server | Error> {
   const page = createServer((request, response) => {
     if (request.method !== 'GET' || (request.url !== '/' && request.url !== '/status')) {
       response.writeHead(404, { 'content-type': 'text/plain' }).end(`there is / and /status here, of the balancer at ${formatAddress({ host, port })}\n`);
       return;
     }
     const isPage = request.url === '/';
-    response.writeHead(200, { 'content-type': isPage ? 'text/html; charset=utf-8' : 'application/json' }).end(isPage ? healthHtml(report()) : healthJson(report()));
+    response.writeHead(200, { 'content-type': isPage ? 'text/html; charset=utf-8' : 'application/json' }).end(isPage ? html() : json());
   });
-  page.on('error', () => {});
-  page.listen(port, host);
   page.unref();
-  return page;
+  return new Promise((resolve) => {
+    page.on('error', resolve);
+    page.listen(port, host, () => resolve(page));
+  });
 }

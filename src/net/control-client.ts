@@ -27,7 +27,7 @@ export function callControl(host: string, port: number, method: 'GET' | 'POST', 
         }
       });
     });
-    outgoing.on('timeout', () => outgoing.destroy(new Error(`${host}:${port} does not answer`)));
+    outgoing.on('timeout', () => outgoing.destroy(new Error(`${host}:${port} has not answered for ${TIMEOUT_MS[method] / 1000} s${method === 'GET' ? '' : ': what was asked for may go on, and failmask group status shows how far it is'}`)));
     outgoing.on('error', reject);
     outgoing.end(payload);
   });

@@ -10,6 +10,8 @@ const ANSWER_TIMEOUT_MS = 1000;
 const START_TIMEOUT_MS = 15_000;
 /** Questions without an answer, to one process. */
 const MAX_QUESTIONS = 64;
+/** Before what a command says on standard error. */
+const OWN_NAME = /^failmask: /;
 
 export interface GroupProcessOptions {
   /** After the name of the program. */
@@ -17,6 +19,21 @@ export interface GroupProcessOptions {
   readonly onLine: (line: Line) => void;
   readonly onStderr: (text: string) => void;
   readonly onExit: (exited: Exited) => void;
+}
+
+/** Something that a process says once, if it comes so far. */
+class Milestone {
+  reach!: (line: Line) => void;
+  fail!: (reason: string) => void;
+  readonly reached = new Promise<Line>((resolve, reject) => {
+    this.reach = resolve;
+    this.fail = (reason) => reject(new Error(reason));
+  });
+
+  constructor() {
+    // Whoever waits for it sees the error; nobody has to.
+    this.reached.catch(() => {});
+  }
 }
 
 /** One process of a group, from its start to its end, and a conversation with it. */
@@ -27,40 +44,42 @@ export class GroupProcess {
   #nextQuestion = 1;
   isPaused = false;
   hasExited = false;
-  /** Resolves with its first line of type `listening`; rejects when it ends before. */
+  /** Resolves with the line in which it says on which port it listens; rejects when it ends before, or takes too long. */
   readonly listening: Promise<Line>;
+  /** Resolves with the line in which it says that it serves, which is once its disk has been read; rejects when it ends before. */
+  readonly serving: Promise<Line>;
 
   constructor(options: GroupProcessOptions) {
     this.#child = superviseChild(options.args, { input: this.#input });
-    this.listening = new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('the process did not start in time')), START_TIMEOUT_MS).unref();
-      let lastWords = '';
-      this.#child.on('stderr', (text) => {
-        lastWords = text;
-        options.onStderr(text);
-      });
-      this.#child.on('stdout', (text) => {
-        const line = parseLine(text);
-        if (line === undefined) return;
-        if (line['type'] === 'listening') {
-          clearTimeout(timer);
-          resolve(line);
-          return;
-        }
-        const question = this.#questions.get(line['answers'] as number);
-        if (question !== undefined) question(line);
-        // An answer that comes too late is nothing to tell.
-        else if (line['answers'] === undefined) options.onLine(line);
-      });
-      this.#child.on('exit', (exited) => {
-        this.hasExited = true;
-        clearTimeout(timer);
-        this.#input.destroy();
-        reject(new Error(lastWords || `the process ended with ${exited.signal ?? `code ${exited.code}`}`));
-        options.onExit(exited);
-      });
+    const listening = new Milestone();
+    const serving = new Milestone();
+    this.listening = listening.reached;
+    this.serving = serving.reached;
+    const timer = setTimeout(() => listening.fail('the process did not start in time'), START_TIMEOUT_MS).unref();
+    let lastWords = '';
+    this.#child.on('stderr', (text) => {
+      lastWords = text.replace(OWN_NAME, '');
+      options.onStderr(lastWords);
     });
-    this.listening.catch(() => {});
+    this.#child.on('stdout', (text) => {
+      const line = parseLine(text);
+      if (line === undefined) return;
+      if (line['type'] === 'listening') return listening.reach(line);
+      if (line['type'] === 'serving') return serving.reach(line);
+      const question = this.#questions.get(line['answers'] as number);
+      if (question !== undefined) question(line);
+      // An answer that comes too late is nothing to tell.
+      else if (line['answers'] === undefined) options.onLine(line);
+    });
+    this.#child.on('exit', (exited) => {
+      this.hasExited = true;
+      clearTimeout(timer);
+      this.#input.destroy();
+      const reason = lastWords || `the process ended with ${exited.signal ?? `code ${exited.code}`}`;
+      listening.fail(reason);
+      serving.fail(reason);
+      options.onExit(exited);
+    });
   }
 
   get pid(): number | undefined {

@@ -1,41 +1,19 @@
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-
-import { formatAddress } from '../core/address.ts';
 import type { Millis } from '../core/machine.ts';
 import type { ReplicaStatus } from '../group/replica.ts';
-import { GroupLinks, type Place } from './group-links.ts';
-import { GroupProcess, type Line } from './group-process.ts';
-import { makeDisk, readGroupRecord, writeGroupRecord, type GroupRecord, type Identity, type ProcessKind } from './group-record.ts';
+import type { Place } from './group-links.ts';
+import type { Line } from './group-process.ts';
+import { remedyFor } from './group-record.ts';
+import { GroupRequestError, GroupRoster, type GroupRosterOptions } from './group-roster.ts';
+import type { ManagedProcess, ProcessStatus } from './managed-process.ts';
 
-export interface GroupSupervisorOptions {
-  readonly mode: string;
-  /** What is replicated. */
-  readonly service: string;
-  readonly clusterId: string;
-  /** Members at the start, 1 … 9. */
-  readonly size: number;
-  readonly balancers: number;
-  /** Servers of the view service, for modes that have one; 0 otherwise. */
-  readonly viewServers: number;
-  /** IP literal that everything listens on. */
-  readonly host: string;
-  /** Of the first balancer; the others follow. 0 lets the system choose all of them. */
-  readonly balancerPort: number;
-  /** Everything that members remember lies here, in a folder each, and who they are in group.json. */
-  readonly dataDirectory: string;
-  readonly links: GroupLinks | undefined;
+export interface GroupSupervisorOptions extends GroupRosterOptions {
   /** open: members can be added and removed. seats: one without memory can take another's place. fixed: neither. */
   readonly membership: 'open' | 'seats' | 'fixed';
-  /** What else each process is told at its start. */
-  readonly settings: Line;
-  /** Faults on request, by member number. */
-  readonly faulty: ReadonlyMap<number, string>;
   /** A member that a balancer reports as failed is replaced by a new one. */
   readonly replacesFailed: boolean;
-  /** The arguments that start a process of this kind. */
-  readonly argsOf: (kind: ProcessKind, spec: Line) => readonly string[];
   readonly onEvent: (event: GroupEvent) => void;
+  /** For a change of membership to be made, 30 s if undefined. */
+  readonly administerTimeoutMs?: Millis;
 }
 
 /** Something happened to a process. */
@@ -45,150 +23,127 @@ export interface GroupEvent {
   readonly text: string;
 }
 
-interface Member {
-  readonly record: Identity;
-  process: GroupProcess | undefined;
-  /** When its process was started last. */
-  startedMs: Millis;
-  /** The last exit was this supervisor's doing. */
-  wasStopped: boolean;
-  /** What it said last of what is wrong. */
-  lastWords: string | undefined;
-  /** It is being restarted, removed or replaced. */
-  isChanging: boolean;
-}
-
-export interface ProcessStatus {
-  readonly id: string;
-  readonly kind: ProcessKind;
-  readonly address: string;
-  readonly pid: number | null;
-  readonly state: 'running' | 'paused' | 'dead';
-  /** What it says of itself; null when it does not answer. */
-  readonly status: unknown;
-  /** Why it has ended, when that was its own doing. */
-  readonly problem: string | null;
-}
-
-/** A request that makes no sense: one line for people. */
-export class GroupRequestError extends Error {
-  override readonly name = 'GroupRequestError';
-}
+/** Somebody is in the group and not yet of use. */
+class NotReadyError extends GroupRequestError {}
 
 /** Between two tries of what only a leader can do. */
 const ADMIN_INTERVAL_MS = 200;
-const ADMIN_TIMEOUT_MS = 60_000;
+/** A member is replaced by a removal, an addition and a catch-up: all of it while whoever asked waits, see control-client.ts. */
+const ADMIN_TIMEOUT_MS = 30_000;
 /** For a new member to get all that the others have. */
-const CATCH_UP_TIMEOUT_MS = 240_000;
-const STOP_TIMEOUT_MS = 3000;
-
-function newMember(record: Identity): Member {
-  return { record, process: undefined, startedMs: -Infinity, wasStopped: false, lastWords: undefined, isChanging: false };
-}
+const CATCH_UP_TIMEOUT_MS = 180_000;
+/** Between two tries to replace a member that a balancer found failed; doubled up to the second. */
+const REPLACE_AGAIN_MS = [1000, 30_000] as const;
 
 /** Starts the processes of a group, and does to them what people ask for. */
 export class GroupSupervisor {
   readonly #options: GroupSupervisorOptions;
-  readonly #members = new Map<string, Member>();
-  #founders: readonly Place[] = [];
-  #nextMember: number;
+  readonly #roster: GroupRoster;
+  /** Members that the group was asked to take in and that are gone: it may yet do so. */
+  readonly #givenUp = new Set<string>();
+  /** Members for which a successor is sought. */
+  readonly #replacing = new Set<ManagedProcess>();
   #isStopping = false;
-  /** The last word about who belongs to the group; the next waits for it. */
-  #recorded: Promise<void> = Promise.resolve();
 
   constructor(options: GroupSupervisorOptions) {
     this.#options = options;
-    this.#nextMember = options.size + 1;
+    this.#roster = new GroupRoster(options, { onEvent: (kind, id, text) => this.#tell(kind, id, text), onLine: (id, line) => this.#said(id, line) });
   }
 
   /** Addresses of the balancers, for clients. */
   get balancers(): Place[] {
-    return this.#places((kind) => kind === 'balancer');
+    return this.#roster.ofKind('balancer');
   }
 
   get members(): Place[] {
-    return this.#places((kind) => kind === 'member');
+    return this.#roster.ofKind('member');
   }
 
-  /** Starts everybody. Rejects with what the first one that could not start said. */
-  async start(): Promise<void> {
-    await mkdir(this.#options.dataDirectory, { recursive: true });
-    const known = await this.#readRecord();
-    const records = known?.processes ?? this.#founding();
-    // Disks before the record: once a group is on record, whoever has none has lost it.
-    if (known === undefined) for (const record of records) await this.#makeDisk(record, true);
-    for (const record of records) this.#members.set(record.id, newMember(record));
-    const all = [...this.#members.values()];
-    await Promise.all(all.map((member) => this.#launch(member)));
-    if (known === undefined) this.#founders = this.members;
-    await this.#writeRecord();
-    await Promise.all(all.map((member) => this.#begin(member)));
-    for (const { record } of all) this.#tell('started', record.id, this.#address(record));
+  /** URLs, for people. */
+  get healthPages(): string[] {
+    return this.#roster.healthPages;
+  }
+
+  /** Members that have a fault on request. */
+  get faulty(): GroupRoster['faulty'] {
+    return this.#roster.faulty;
+  }
+
+  /**
+   * Starts everybody. Rejects with what the first one that could not start said. A member that has its address and then cannot serve, since its
+   * disk cannot be believed, is told of as dead; only if none is left to serve is that an error.
+   */
+  start(): Promise<void> {
+    return this.#roster.start();
   }
 
   async status(): Promise<ProcessStatus[]> {
-    return Promise.all([...this.#members.values()].map(async ({ record, process, wasStopped, lastWords }) => {
-      const answer = await process?.ask({ type: 'status' });
-      const isDead = process === undefined || process.hasExited;
-      return {
-        id: record.id, kind: record.kind, address: this.#address(record), pid: isDead ? null : (process.pid ?? null),
-        state: isDead ? 'dead' as const : process.isPaused ? 'paused' as const : 'running' as const,
-        status: answer?.['status'] ?? null, problem: isDead && !wasStopped ? (lastWords ?? null) : null,
-      };
-    }));
+    return Promise.all(this.#roster.processes.map((member) => member.status(this.#roster.place(member.identity).address)));
   }
 
   /** SIGKILL. */
   async kill(id: string): Promise<void> {
-    const member = this.#running(id);
-    member.wasStopped = true;
-    member.process!.signal('SIGKILL');
-    await member.process!.exited;
+    await this.#running(id).end('SIGKILL');
     this.#tell('killed', id, '');
   }
 
   pause(id: string): void {
-    this.#running(id).process!.signal('SIGSTOP');
+    this.#running(id).signal('SIGSTOP');
     this.#tell('paused', id, '');
   }
 
   resume(id: string): void {
-    this.#running(id).process!.signal('SIGCONT');
+    this.#running(id).signal('SIGCONT');
     this.#tell('resumed', id, '');
   }
 
-  /** Starts a process that has ended again, with the disk that it had. */
+  /** Starts a process that has ended again, with the disk that it had. Resolves when it serves. */
   restart(id: string): Promise<void> {
     return this.#change(id, (member) => this.#restart(member));
   }
 
-  async #restart(member: Member): Promise<void> {
-    const { id } = member.record;
-    if (member.process !== undefined && !member.process.hasExited) throw new GroupRequestError(`${id} is running: kill it first`);
-    await this.#launch(member);
-    await this.#begin(member);
-    this.#tell('restarted', id, this.#address(member.record));
+  async #restart(member: ManagedProcess): Promise<void> {
+    const { id, address } = this.#roster.place(member.identity);
+    if (member.isRunning) throw new GroupRequestError(`${id} is running: kill it first`);
+    await this.#roster.launch(member);
+    await this.#roster.begin(member);
+    this.#tell('restarted', id, address);
   }
 
-  /** A new member, which catches up. Resolves with its id when it is one of those that the group counts on. */
+  /** A new member, which catches up. Resolves with its id when it is one of those that the group counts on. One that is not taken in is gone again. */
   async add(): Promise<string> {
     this.#assertMembership('open');
-    const id = `m${this.#nextMember++}`;
-    const record: Identity = { id, kind: 'member', port: 0, isFounder: false };
-    const member = newMember(record);
-    await this.#makeDisk(record, false);
-    this.#members.set(id, member);
-    await this.#launch(member);
-    await this.#writeRecord();
-    await this.#shareRoutes();
-    await this.#begin(member);
-    await this.#administer({ type: 'add', peer: { id, address: this.#address(record) } }, `${id} was not taken in`);
-    for (const { record: { kind }, process } of this.#members.values()) {
-      if (kind === 'balancer') process?.tell({ type: 'member', peer: { id, address: this.#address(record) } });
+    const member = await this.#admit();
+    await this.#settle(member);
+    return member.identity.id;
+  }
+
+  async #admit(): Promise<ManagedProcess> {
+    const member = await this.#roster.newcomer();
+    const { id } = member.identity;
+    try {
+      await this.#roster.launch(member);
+      await this.#roster.introduce();
+      await this.#roster.begin(member);
+      for (const former of this.#givenUp) {
+        await this.#administer({ type: 'remove', id: former }, `${id} was not taken in`);
+        this.#givenUp.delete(former);
+      }
+      await this.#administer({ type: 'add', peer: this.#roster.place(member.identity) }, `${id} was not taken in`);
+      return member;
+    } catch (error) {
+      this.#givenUp.add(id);
+      await this.#roster.forget(member);
+      await this.#roster.removeDisk(member);
+      throw error;
     }
+  }
+
+  async #settle(member: ManagedProcess): Promise<void> {
+    const peer = this.#roster.place(member.identity);
+    this.#roster.tellBalancers({ type: 'member', peer });
     await this.#caughtUp(member);
-    this.#tell('added', id, this.#address(record));
-    return id;
+    this.#tell('added', peer.id, peer.address);
   }
 
   /** Out of the group, and its process with it. */
@@ -196,190 +151,132 @@ export class GroupSupervisor {
     return this.#change(id, (member) => this.#remove(member));
   }
 
-  async #remove(member: Member): Promise<void> {
-    const { id, kind: own } = member.record;
-    if (own !== 'member') throw new GroupRequestError(`${id} is no member`);
+  async #remove(member: ManagedProcess): Promise<void> {
+    const { id, kind } = member.identity;
+    if (kind !== 'member') throw new GroupRequestError(`${id} is no member`);
     this.#assertMembership('open');
     await this.#administer({ type: 'remove', id }, `${id} was not let go`);
-    await this.#end(member, 'SIGKILL');
-    this.#members.delete(id);
-    await this.#writeRecord();
-    for (const { record: { kind }, process } of this.#members.values()) if (kind === 'balancer') process?.tell({ type: 'no-member', id });
+    await this.#roster.forget(member);
+    this.#roster.tellBalancers({ type: 'no-member', id });
     this.#tell('removed', id, '');
   }
 
   /** Its disk is not believed any more, or it is dead: it is let go, and a new member takes its place, and catches up from the others. */
   rebuild(id: string): Promise<string> {
-    return this.#change(id, (member) => this.#rebuild(member));
+    return this.#change(id, (member) => this.#rebuild(member, '; when the group serves: failmask group add'));
   }
 
-  async #rebuild(member: Member): Promise<string> {
-    const { id } = member.record;
-    if (member.record.kind !== 'member') throw new GroupRequestError(`${id} is no member`);
+  /** `advice`: what follows when it is out and nobody could be taken in. */
+  async #rebuild(member: ManagedProcess, advice: string): Promise<string> {
+    const { id, kind } = member.identity;
+    if (kind !== 'member') throw new GroupRequestError(kind === 'balancer' ? `${id} has no disk: failmask group restart ${id}` : `${id}: ${remedyFor(id)}`);
     this.#assertMembership('open', 'seats');
-    await this.#end(member, 'SIGKILL');
+    await member.end('SIGKILL');
     if (this.#options.membership === 'seats') {
       // Its seat is taken by one without memory, which gets it back from the others.
-      await rm(this.#directory(id), { recursive: true, force: true });
-      await this.#makeDisk(member.record, false);
+      await this.#roster.renewDisk(member);
       await this.#restart(member);
       await this.#caughtUp(member);
       return id;
     }
     // First out, since it is gone in any case: if the new one fails in turn, it is that one's place that is to be filled.
     await this.#remove(member);
-    await rm(this.#directory(id), { recursive: true, force: true });
-    const successor = await this.add();
-    this.#tell('replaced', id, `by ${successor}`);
-    return successor;
+    await this.#roster.removeDisk(member);
+    return this.#succeed(id, advice);
   }
 
-  partition(ids: readonly string[], direction: 'both' | 'in' | 'out', withClients: boolean): void {
+  /** A new member in the place of one that is out. */
+  async #succeed(id: string, advice: string): Promise<string> {
+    const successor = await this.#admit().catch((error: Error) => {
+      throw new GroupRequestError(`${id} is out, and nobody is in its place: ${error.message}${advice}`);
+    });
+    await this.#settle(successor);
+    this.#tell('replaced', id, `by ${successor.identity.id}`);
+    return successor.identity.id;
+  }
+
+  async partition(ids: readonly string[], direction: 'both' | 'in' | 'out', withClients: boolean): Promise<void> {
     const { links } = this.#options;
     if (links === undefined) throw new GroupRequestError('links are direct: start the group with --proxy, and they can be cut');
-    for (const id of ids) this.#find(id);
+    for (const id of ids) this.#roster.find(id);
     const balancers = new Set(this.balancers.map(({ id }) => id));
-    links.partition(new Set(ids), true, direction, (id) => !withClients && balancers.has(id));
+    await links.partition({ members: new Set(ids), direction, spares: (id) => !withClients && balancers.has(id) });
     this.#tell('partitioned', ids.join(', '), direction === 'both' ? '' : `only what they ${direction === 'out' ? 'say' : 'hear'}`);
   }
 
-  heal(): void {
-    this.#options.links?.heal();
+  async heal(): Promise<void> {
+    await this.#options.links?.heal();
     this.#tell('healed', '', '');
   }
 
   /** Ends everybody, in order. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    await Promise.all([...this.#members.values()].map((member) => this.#end(member, 'SIGTERM')));
-    await this.#options.links?.close();
-  }
-
-  #places(isWanted: (kind: ProcessKind) => boolean): Place[] {
-    return [...this.#members.values()].filter(({ record }) => isWanted(record.kind)).map(({ record }) => ({ id: record.id, address: this.#address(record) }));
-  }
-
-  #address({ port }: Identity): string {
-    return formatAddress({ host: this.#options.host, port });
-  }
-
-  #directory(id: string): string {
-    return join(this.#options.dataDirectory, id);
-  }
-
-  #founding(): Identity[] {
-    const { size, viewServers, balancers, balancerPort } = this.#options;
-    const make = (count: number, letter: string, kind: ProcessKind, firstPort = 0): Identity[] => Array.from({ length: count }, (_, i) => ({
-      id: `${letter}${i + 1}`, kind, port: firstPort === 0 ? 0 : firstPort + i, isFounder: true,
-    }));
-    return [...make(viewServers, 'v', 'view-server'), ...make(size, 'm', 'member'), ...make(balancers, 'b', 'balancer', balancerPort)];
-  }
-
-  async #launch(member: Member): Promise<void> {
-    const { record } = member;
-    const { clusterId, mode, service, settings, faulty, host, argsOf } = this.#options;
-    const directory = this.#directory(record.id);
-    const fault = record.kind === 'member' ? faulty.get(Number(record.id.slice(1))) : undefined;
-    const spec: Line = {
-      ...settings, id: record.id, clusterId, mode, service, host, port: record.port, directory, ...(fault === undefined ? {} : { faulty: fault }),
-    };
-    member.wasStopped = false;
-    member.lastWords = undefined;
-    member.startedMs = performance.now();
-    const process = new GroupProcess({
-      args: argsOf(record.kind, spec),
-      onLine: (line) => this.#said(record, line),
-      onStderr: (text) => {
-        member.lastWords = text;
-        this.#tell('problem', record.id, text);
-      },
-      onExit: ({ code, signal }) => this.#ended(member, process, signal ?? `exit code ${code}`),
-    });
-    member.process = process;
-    try {
-      const { port } = await process.listening;
-      record.port = Number(port);
-    } catch (error) {
-      throw new Error(`${record.id} did not start: ${(error as Error).message}`);
-    }
-  }
-
-  /** Tells a process who the others are; with that it begins to serve. */
-  async #begin({ record, process }: Member): Promise<void> {
-    const viewServers = this.#places((kind) => kind === 'view-server');
-    process?.tell({
-      type: 'begin',
-      bootstrap: record.kind === 'view-server' ? viewServers : record.kind === 'balancer' ? this.members : record.isFounder ? this.#founders : [],
-      viewServers,
-      members: this.members,
-      routes: await this.#routes(record.id, record.kind),
-    });
-  }
-
-  async #routes(id: string, kind: ProcessKind): Promise<Record<string, string>> {
-    const { links } = this.#options;
-    if (links === undefined) return {};
-    const isDialed = (other: ProcessKind): boolean => (kind === 'view-server' ? other === 'view-server' : other === 'member' || (other === 'view-server' && kind === 'member'));
-    return links.routes(id, this.#places(isDialed));
-  }
-
-  async #shareRoutes(): Promise<void> {
-    for (const { record, process } of this.#members.values()) {
-      process?.tell({ type: 'routes', routes: await this.#routes(record.id, record.kind) });
-    }
+    await this.#roster.stop();
   }
 
   /** Asks one member after the other until one has done it. */
   async #administer(line: Line, failure: string): Promise<void> {
     let reason = 'nobody answered';
-    for (const deadline = performance.now() + ADMIN_TIMEOUT_MS; performance.now() < deadline;) {
-      for (const { record, process } of this.#members.values()) {
-        if (record.kind !== 'member') continue;
-        const answer = await process?.ask(line);
+    for (const deadline = performance.now() + (this.#options.administerTimeoutMs ?? ADMIN_TIMEOUT_MS); performance.now() < deadline;) {
+      for (const member of this.#roster.processes) {
+        if (member.identity.kind !== 'member') continue;
+        const answer = await member.ask(line);
         if (answer?.['done'] === true) return;
         if (typeof answer?.['reason'] === 'string') reason = answer['reason'];
       }
-      await new Promise((resolve) => setTimeout(resolve, ADMIN_INTERVAL_MS));
+      await pause(ADMIN_INTERVAL_MS);
     }
     throw new GroupRequestError(`${failure}: ${reason}`);
   }
 
   /** Rejects when it has not caught up in time, which it goes on trying to. */
-  async #caughtUp(member: Member): Promise<void> {
-    const { record: { id }, process } = member;
+  async #caughtUp(member: ManagedProcess): Promise<void> {
+    const { id } = member.identity;
     let problem = 'it does not answer';
     for (const deadline = performance.now() + CATCH_UP_TIMEOUT_MS; performance.now() < deadline;) {
-      const status = (await process?.ask({ type: 'status' }))?.['status'] as ReplicaStatus | undefined;
+      const status = (await member.ask({ type: 'status' }))?.['status'] as ReplicaStatus | undefined;
       if (status !== undefined && status.problem === undefined) return;
       problem = status?.problem ?? problem;
-      if (process?.hasExited !== false) throw new GroupRequestError(`${id} has ended: ${member.lastWords ?? problem}`);
-      await new Promise((resolve) => setTimeout(resolve, ADMIN_INTERVAL_MS));
+      if (!member.isRunning) throw new NotReadyError(`${id} has ended: ${member.lastWords ?? problem}`);
+      await pause(ADMIN_INTERVAL_MS);
     }
-    throw new GroupRequestError(`after ${CATCH_UP_TIMEOUT_MS / 1000} s, ${id} is not ready yet, and goes on: ${problem}`);
+    throw new NotReadyError(`after ${CATCH_UP_TIMEOUT_MS / 1000} s, ${id} is not ready yet, and goes on: ${problem}`);
   }
 
-  #ended(member: Member, process: GroupProcess, how: string): void {
-    const { record } = member;
-    if (this.#isStopping || member.wasStopped || member.process !== process) return;
-    member.lastWords ??= how;
-    this.#tell('died', record.id, how);
-  }
-
-  #said({ id }: Identity, line: Line): void {
+  #said(id: string, line: Line): void {
     this.#tell('says', id, String(line['text'] ?? JSON.stringify(line)));
-    if (line['type'] === 'failure' && this.#options.replacesFailed) this.#replace(String(line['id']), Number(line['downForMs']));
+    if (line['type'] !== 'failure' || !this.#options.replacesFailed) return;
+    const member = this.#roster.get(String(line['id']));
+    // All balancers notice, each in its own time: it is replaced once, and its successor's process is not blamed.
+    if (member === undefined || member.isChanging || this.#replacing.has(member) || member.startedMs > performance.now() - Number(line['downForMs'])) return;
+    this.#replacing.add(member);
+    void this.#replace(member).finally(() => this.#replacing.delete(member));
   }
 
-  /** A balancer found a member down for so long. All balancers do, each in its own time: it is replaced once, and its successor's process is not blamed. */
-  #replace(id: string, downForMs: Millis): void {
-    const member = this.#members.get(id);
-    if (this.#isStopping || member === undefined || member.isChanging || member.startedMs > performance.now() - downForMs) return;
-    this.rebuild(id).catch((error: Error) => this.#tell('problem', id, error.message));
+  /** Tries until somebody is in its place, or it is back. */
+  async #replace(member: ManagedProcess): Promise<void> {
+    const { id } = member.identity;
+    const { startedMs } = member;
+    const [firstMs, longestMs] = REPLACE_AGAIN_MS;
+    for (let waitMs: Millis = firstMs; !this.#isStopping; waitMs = Math.min(2 * waitMs, longestMs)) {
+      const isThere = this.#roster.get(id) === member;
+      if (isThere && member.isRunning && member.startedMs > startedMs) return;
+      try {
+        await (isThere ? this.#change(id, () => this.#rebuild(member, '')) : this.#succeed(id, ''));
+        return;
+      } catch (error) {
+        if (this.#isStopping) return;
+        if (error instanceof NotReadyError) return this.#tell('problem', id, error.message);
+        this.#tell('problem', id, `${(error as Error).message}; tried again in ${waitMs / 1000} s`);
+      }
+      await pause(waitMs);
+    }
   }
 
   /** One change of a member at a time: two that replace it would bring two in its place, and its disk must not go while it is started. */
-  async #change<T>(id: string, act: (member: Member) => Promise<T>): Promise<T> {
-    const member = this.#find(id);
+  async #change<T>(id: string, act: (member: ManagedProcess) => Promise<T>): Promise<T> {
+    const member = this.#roster.find(id);
     if (member.isChanging) throw new GroupRequestError(`${id} is being restarted, removed or replaced already`);
     member.isChanging = true;
     try {
@@ -389,64 +286,25 @@ export class GroupSupervisor {
     }
   }
 
-  async #end(member: Member, signal: NodeJS.Signals): Promise<void> {
-    const { process } = member;
-    if (process === undefined || process.hasExited) return;
-    member.wasStopped = true;
-    // A stopped process does not hear SIGTERM. SIGKILL it need not hear.
-    if (process.isPaused && signal !== 'SIGKILL') process.signal('SIGCONT');
-    process.signal(signal);
-    const timer = setTimeout(() => process.signal('SIGKILL'), STOP_TIMEOUT_MS);
-    await process.exited;
-    clearTimeout(timer);
-  }
-
   #assertMembership(...wanted: GroupSupervisorOptions['membership'][]): void {
     const { membership, mode } = this.#options;
-    if (!wanted.includes(membership)) throw new GroupRequestError(`mode ${mode}${membership === 'fixed' ? ' without a fence' : ''}: the group is what it was founded as`);
+    if (wanted.includes(membership)) return;
+    throw new GroupRequestError(membership === 'seats'
+      ? `mode ${mode}: members cannot be added or removed; failmask group rebuild renews one`
+      : `mode ${mode} without a fence: nobody says who is right, so members cannot be added, removed or rebuilt`);
   }
 
-  #find(id: string): Member {
-    const member = this.#members.get(id);
-    if (member === undefined) throw new GroupRequestError(`there is no ${id}: the group has ${[...this.#members.keys()].join(', ')}`);
-    return member;
-  }
-
-  #running(id: string): Member {
-    const member = this.#find(id);
-    if (member.process === undefined || member.process.hasExited) throw new GroupRequestError(`${id} is not running`);
+  #running(id: string): ManagedProcess {
+    const member = this.#roster.find(id);
+    if (!member.isRunning) throw new GroupRequestError(`${id} is not running`);
     return member;
   }
 
   #tell(kind: GroupEvent['kind'], id: string, text: string): void {
     this.#options.onEvent({ kind, id, text });
   }
+}
 
-  async #makeDisk({ id, kind }: Identity, isFounding: boolean): Promise<void> {
-    const { mode, clusterId } = this.#options;
-    if (kind !== 'balancer') await makeDisk(this.#directory(id), { mode, clusterId, id, isFounding });
-  }
-
-  /** Who the group was before, when it lived here already. Throws Error when it was another kind of group. */
-  async #readRecord(): Promise<GroupRecord | undefined> {
-    const { dataDirectory, mode, service, clusterId } = this.#options;
-    const record = await readGroupRecord(dataDirectory);
-    if (record === undefined) return undefined;
-    if (record.mode !== mode) throw new Error(`${dataDirectory}: a group in mode ${record.mode} lives there`);
-    if (record.service !== service) throw new Error(`${dataDirectory}: a group with --service ${record.service} lives there`);
-    if (record.clusterId !== clusterId) throw new Error(`${dataDirectory}: the group "${record.clusterId}" lives there`);
-    this.#nextMember = record.next;
-    this.#founders = record.founders;
-    return record;
-  }
-
-  /** As it is when its turn has come: of two that are asked for at once, the later one says all. */
-  #writeRecord(): Promise<void> {
-    const { mode, service, clusterId, dataDirectory } = this.#options;
-    const written = this.#recorded.then(() => writeGroupRecord(dataDirectory, {
-      mode, service, clusterId, next: this.#nextMember, founders: this.#founders, processes: [...this.#members.values()].map(({ record }) => record),
-    }));
-    this.#recorded = written.catch(() => {});
-    return written;
-  }
+function pause(forMs: Millis): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, forMs).unref());
 }

@@ -16,7 +16,7 @@ import { CorruptLogError } from '../group/storage.ts';
 import { MemberHost } from '../host/member-host.ts';
 import { monotonicNow } from './driver.ts';
 import { FileDisk } from './file-disk.ts';
-import { readDiskLabel, REMEDY, writeDiskLabel, type DiskLabel } from './group-record.ts';
+import { readDiskLabel, remedyFor, writeDiskLabel, type DiskLabel } from './group-record.ts';
 import { openHost, type OpenHost } from './host-driver.ts';
 import { Routes } from './routes.ts';
 
@@ -100,7 +100,7 @@ export class ReplicaServer {
         const read: ReadFile = (file) => {
           const bytes = disk.readFile(file);
           if (file !== LOG.file || bytes !== undefined || !label!.hasBegun) return bytes;
-          throw new CorruptLogError(LOG.file, 0, `there is none any more, and with it what ${id} had promised is gone; ${REMEDY} ${id}`);
+          throw new CorruptLogError(LOG.file, 0, `there is none any more, and with it what ${id} had promised is gone; ${remedyFor(id)}`);
         };
         const create = options.isViewServer === true ? createViewServer : createReplica;
         replica = create({

@@ -7,6 +7,9 @@ import { endAll, failmask, makeDirectory, type Program } from './program.ts';
 
 afterEach(endAll);
 
+/** For what is left of a group to end after its parent. */
+const LONELY_MS = 2000;
+
 interface Group {
   readonly up: Program;
   readonly control: string;
@@ -79,6 +82,7 @@ describe('a group of processes', () => {
     const m2 = (await status(control)).find(({ id }) => id === 'm2');
     expect(m2).toMatchObject({ state: 'dead', problem: expect.stringMatching(/m2\/log, offset \d+: a damaged record, and a good one after it at \d+$/) });
     expect(await run('kv', 'get', 'log', '--control', control)).toMatchObject({ code: 0, stdout: 'part 0;part 1;part 2;\n' });
+    expect(await run('group', 'restart', 'm2', '--control', control)).toMatchObject({ code: 1, stderr: expect.stringMatching(/^failmask: m2 did not start: .*m2\/log, offset \d+: a damaged record/) });
     expect((await run('group', 'rebuild', 'm2', '--control', control)).stderr).toMatch(/rebuild: m2 by m4/);
     let members = (await status(control)).filter(({ kind }) => kind === 'member');
     for (let tries = 0; tries < 20 && new Set(members.map((member) => member.status?.appliedIndex)).size > 1; tries++) members = (await status(control)).filter(({ kind }) => kind === 'member');
@@ -142,6 +146,25 @@ describe('a group of processes', () => {
     await up.exited;
     for (let tries = 0; tries < 200 && running.some(isAlive); tries++) await new Promise((resolve) => setImmediate(resolve)).then(() => run('--version'));
     expect(running.filter(isAlive)).toEqual([]);
+  });
+
+  it('a paused member, which cannot see it, does not outlive its parent', async () => {
+    const { up, control, pids } = await start('--size', 1);
+    const running = await pids();
+    expect((await run('group', 'pause', 'm1', '--control', control)).code).toBe(0);
+    up.kill('SIGKILL');
+    await up.exited;
+    const killedMs = performance.now();
+    while (running.some(isAlive) && performance.now() - killedMs < LONELY_MS) await new Promise((resolve) => setImmediate(resolve));
+    expect(running.filter(isAlive)).toEqual([]);
+  });
+
+  it('a second group on the same ports is told who holds them, and what to do', async () => {
+    const { up } = await start('--size', 1);
+    const { balancers } = up.objects.find(({ type }) => type === 'up') as { balancers: string[] };
+    const { code, stderr } = await run('group', 'up', '--control', '127.0.0.1:0', '-p', balancers[0]!.split(':')[1]!);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/failmask: b1 did not start: UDP 127\.0\.0\.1:\d+ is taken by b1 of the group "failmask", process \d+: give other ports with -p PORT, or end that one \(bind EADDRINUSE .*\)\n$/);
   });
 
   it('a second group on the same control port is told who holds it', async () => {

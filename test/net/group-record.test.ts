@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { makeDisk, readDiskLabel, readGroupRecord, writeDiskLabel, writeGroupRecord } from '../../src/net/group-record.ts';
+import { makeDisk, readDiskLabel, readGroupRecord, remedyFor, writeDiskLabel, writeGroupRecord } from '../../src/net/group-record.ts';
 import { ReplicaServer } from '../../src/net/replica-server.ts';
 
 const LABEL = { mode: 'raft', clusterId: 'failmask', id: 'm1', isFounding: true };
@@ -20,13 +20,14 @@ afterEach(() => {
 });
 
 describe('the record of a group', () => {
-  const record = { mode: 'raft', service: 'kv', clusterId: 'failmask', next: 4, founders: [{ id: 'm1', address: '127.0.0.1:7001' }], processes: [{ id: 'm1', kind: 'member' as const, port: 7001, isFounder: true }] };
+  const foundation = { mode: 'raft', service: 'kv', clusterId: 'failmask', fence: 'view-service' };
+  const record = { ...foundation, next: 4, founders: [{ id: 'm1', address: '127.0.0.1:7001' }], processes: [{ id: 'm1', kind: 'member' as const, port: 7001, isFounder: true }] };
 
   it('is read as it was written, and replaces the one before', async () => {
-    expect(await readGroupRecord(directory)).toBeUndefined();
+    expect(await readGroupRecord(directory, foundation)).toBeUndefined();
     await writeGroupRecord(directory, record);
     await writeGroupRecord(directory, { ...record, next: 5 });
-    expect(await readGroupRecord(directory)).toEqual({ ...record, next: 5 });
+    expect(await readGroupRecord(directory, foundation)).toEqual({ ...record, next: 5 });
     expect(readdirSync(directory)).toEqual(['group.json']);
   });
 
@@ -35,6 +36,12 @@ describe('the record of a group', () => {
     ['half of it', JSON.stringify(record).slice(0, 40)],
     ['a list', '[]'],
     ['no processes', JSON.stringify({ ...record, processes: undefined })],
+    ['that nobody is in it', JSON.stringify({ ...record, processes: [] })],
+    ['that only view servers are', JSON.stringify({ ...record, processes: [{ ...record.processes[0], id: 'v1', kind: 'view-server' }] })],
+    ['that somebody is twice', JSON.stringify({ ...record, processes: [record.processes[0], { ...record.processes[0], port: 7002 }] })],
+    ['a founder at no address', JSON.stringify({ ...record, founders: [{ id: 'm1', address: 'at home' }] })],
+    ['a next member that is there', JSON.stringify({ ...record, next: 1 })],
+    ['no fence', JSON.stringify({ ...record, fence: undefined })],
     ['no founders', JSON.stringify({ ...record, founders: [{ id: 'm1' }] })],
     ['a name that leads elsewhere', JSON.stringify({ ...record, processes: [{ ...record.processes[0], id: '../m1' }] })],
     ['a port that there is not', JSON.stringify({ ...record, processes: [{ ...record.processes[0], port: 70_000 }] })],
@@ -42,7 +49,21 @@ describe('the record of a group', () => {
     ['a number that is none', JSON.stringify({ ...record, next: -1 })],
   ])('is not believed when it says %s', async (_what, text) => {
     writeFileSync(join(directory, 'group.json'), text);
-    await expect(readGroupRecord(directory)).rejects.toThrow(/group\.json is damaged/);
+    await expect(readGroupRecord(directory, foundation)).rejects.toThrow(/group\.json is damaged/);
+  });
+});
+
+describe('a group that lives in a directory', () => {
+  const foundation = { mode: 'active', service: 'kv', clusterId: 'failmask', fence: 'view-service' };
+
+  it.each([
+    [{ mode: 'sequencer' }, /a group with --mode active lives there, not sequencer/],
+    [{ service: 'file' }, /a group with --service kv lives there, not file/],
+    [{ fence: 'none' }, /a group with --fence view-service lives there, not none/],
+    [{ clusterId: 'another' }, /the group "failmask" lives there/],
+  ])('is not started as what it is not: %j', async (wanted, reason) => {
+    await writeGroupRecord(directory, { ...foundation, next: 2, founders: [], processes: [{ id: 'm1', kind: 'member', port: 1, isFounder: true }] });
+    await expect(readGroupRecord(directory, { ...foundation, ...wanted })).rejects.toThrow(reason);
   });
 });
 
@@ -81,6 +102,10 @@ describe('a member', () => {
   const start = (): Promise<ReplicaServer> => ReplicaServer.start({
     id: 'm1', clusterId: 'failmask', host: '127.0.0.1', port: 0, directory, replica: { mode: 'raft', fence: 'view-service' },
     bound: async ({ host, port }) => ({ bootstrap: [{ id: 'm1', address: `${host}:${port}` }], viewServers: [], routes: {} }),
+  });
+
+  it.each([['m1', /failmask group rebuild m1$/], ['v1', /a server of the view service is not replaced/]])('says what to do about %s', (id, remedy) => {
+    expect(remedyFor(id)).toMatch(remedy);
   });
 
   it('whose disk is gone does not begin anew', async () => {

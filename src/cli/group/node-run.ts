@@ -14,7 +14,9 @@ import { exitWithParent } from '../../net/supervisor.ts';
 /** What the parent says, one line after the other, from the first on. */
 class Orders {
   readonly #waiting = new Map<string, (line: Line) => void>();
-  #handle: (line: Line) => void = () => {};
+  /** What came before it was asked for. */
+  readonly #early: Line[] = [];
+  #handle: (line: Line) => void = (line) => this.#early.push(line);
 
   constructor() {
     createInterface({ input: process.stdin }).on('line', (text) => {
@@ -36,6 +38,7 @@ class Orders {
 
   onLine(handle: (line: Line) => void): void {
     this.#handle = handle;
+    for (const line of this.#early.splice(0)) handle(line);
   }
 }
 
@@ -62,6 +65,8 @@ export async function runMember(kind: Exclude<ProcessKind, 'balancer'>, spec: Li
       return (await begin) as unknown as Beginning;
     },
   });
+  // Not before: its disk may have been one that it does not believe.
+  say({ type: 'serving' });
   orders.onLine((line) => {
     const answers = line['question'];
     if (line['type'] === 'status') say({ answers, status: server.status() });
@@ -88,6 +93,8 @@ export async function runBalancer(spec: Line): Promise<void> {
     },
     onFailure: ({ name, downForMs }) => say({ type: 'failure', id: name, downForMs, text: `${name} has been down for ${formatDuration(downForMs)}` }),
   });
+  const { page } = server;
+  say({ type: 'serving', ...(page instanceof Error ? { problem: `no health page: ${page.message}` } : { page }) });
   orders.onLine((line) => {
     if (line['type'] === 'status') say({ answers: line['question'], status: server.report() });
     else if (line['type'] === 'routes') server.setRoutes(line['routes'] as Record<string, string>);

@@ -3,7 +3,7 @@ import type { Argv, CommandModule } from 'yargs';
 import type { GroupHealth } from '../../group/group-health.ts';
 import { traitsOf, type Mode } from '../../group/modes.ts';
 import type { ReplicaStatus } from '../../group/replica.ts';
-import type { ProcessStatus } from '../../net/group-supervisor.ts';
+import type { ProcessStatus } from '../../net/managed-process.ts';
 import { textTable } from '../../report/table.ts';
 import type { HostPort } from '../flags.ts';
 import { Reporter } from '../output.ts';

@@ -10,9 +10,11 @@ import { formatProfile } from '../../link/profile.ts';
 import { callControl } from '../../net/control-client.ts';
 import { ControlError, startControlServer, type ControlHandler } from '../../net/control-server.ts';
 import { GroupLinks } from '../../net/group-links.ts';
-import type { Line } from '../../net/group-process.ts';
+import { GroupProcess, type Line } from '../../net/group-process.ts';
 import type { ProcessKind } from '../../net/group-record.ts';
-import { GroupRequestError, GroupSupervisor, type GroupEvent, type ProcessStatus } from '../../net/group-supervisor.ts';
+import { GroupRequestError } from '../../net/group-roster.ts';
+import { GroupSupervisor, type GroupEvent } from '../../net/group-supervisor.ts';
+import type { ProcessStatus } from '../../net/managed-process.ts';
 import { makeTempDirectory } from '../../net/temp-directory.ts';
 import { CommandError, Exit, UsageError } from '../exit.ts';
 import { Reporter } from '../output.ts';
@@ -37,12 +39,11 @@ export async function runGroupUp(args: GroupUpArgs): Promise<void> {
   const temporary = args['data-dir'] === undefined ? await makeTempDirectory('failmask-group-') : undefined;
   const directory = args['data-dir'] ?? temporary!.path;
   const settings: Line = {
-    fence: args.fence,
     ...(args['replace-after'] === undefined ? {} : { replaceAfterMs: args['replace-after'] }),
     ...(args['election-timeout'] === undefined ? {} : { electionTimeoutMs: args['election-timeout'] }),
   };
   const supervisor = new GroupSupervisor({
-    mode, service, clusterId: args.cluster, size: args.size, balancers: args.balancers, host, balancerPort: args.port,
+    mode, service, clusterId: args.cluster, fence: args.fence, size: args.size, balancers: args.balancers, host, balancerPort: args.port,
     viewServers: hasViewService ? VIEW_SERVERS : 0,
     dataDirectory: directory,
     links: args.proxy === undefined ? undefined : new GroupLinks({ host, profile: args.proxy, seed }),
@@ -50,7 +51,7 @@ export async function runGroupUp(args: GroupUpArgs): Promise<void> {
     settings,
     faulty: parseFaulty(args.faulty ?? [], args.size),
     replacesFailed: args['replace-after'] !== undefined,
-    argsOf: (kind: ProcessKind, spec: Line) => ['group', 'node', '--kind', kind, '--spec', JSON.stringify(spec)],
+    start: (kind, spec, listeners) => new GroupProcess({ args: ['group', 'node', '--kind', kind, '--spec', JSON.stringify(spec)], ...listeners }),
     onEvent: (event) => reportEvent(reporter, event, secondsNow()),
   });
   const server = await openControl(args, supervisor);
@@ -60,10 +61,14 @@ export async function runGroupUp(args: GroupUpArgs): Promise<void> {
     });
     await supervisor.start();
     reporter.info(`group "${args.cluster}", mode ${mode}, service ${service}, ${supervisor.members.length} members, disks in ${directory}${args.proxy === undefined ? '' : `, links: ${formatProfile(args.proxy) || 'perfect'}, seed ${seed}`}`);
-    reporter.info(`clients: ${supervisor.balancers.map(({ address }) => address).join(',') || 'no balancer'}; commands: ${formatAddress({ host: control.host, port: portOf(server) })}`);
+    const { members, balancers, healthPages, faulty } = supervisor;
+    if (members.length !== args.size) reporter.info(`${directory} has a group of ${members.length}, ${members.map(({ id }) => id).join(' ')}: --size ${args.size} is for a new one`);
+    if (faulty.length > 0) reporter.info(`faulty, as you asked: ${faulty.map(({ id, fault }) => `${id} ${fault}`).join(', ')}`);
+    reporter.info(`clients: ${balancers.map(({ address }) => address).join(',') || 'no balancer'}; commands: ${formatAddress({ host: control.host, port: portOf(server) })}`);
+    if (healthPages.length > 0) reporter.info(`health: ${healthPages.join(' ')}`);
     reporter.json({
-      type: 'up', mode, service, cluster: args.cluster, size: supervisor.members.length, directory, seed, control: formatAddress({ host: control.host, port: portOf(server) }),
-      balancers: supervisor.balancers.map(({ address }) => address), members: supervisor.members,
+      type: 'up', mode, service, cluster: args.cluster, size: members.length, directory, seed, control: formatAddress({ host: control.host, port: portOf(server) }),
+      balancers: balancers.map(({ address }) => address), members, health: healthPages, faulty,
     });
     await interrupted;
     reporter.info('ending');
@@ -71,7 +76,7 @@ export async function runGroupUp(args: GroupUpArgs): Promise<void> {
     server.close();
     server.closeAllConnections();
     await supervisor.stop();
-    await temporary?.remove();
+    temporary?.remove();
   }
 }
 
@@ -126,7 +131,7 @@ function handlers(args: GroupUpArgs, supervisor: GroupSupervisor): Record<string
     'POST /remove': (body) => each(body, (id) => supervisor.remove(id)),
     'POST /add': async () => ({ done: await asRequest(() => supervisor.add()) }),
     'POST /heal': async () => {
-      supervisor.heal();
+      await supervisor.heal();
       return { done: 'all links' };
     },
     'POST /partition': async (body) => {

@@ -48,7 +48,8 @@ export function healthHtml(report: BalancerReport, refreshSeconds = 2): string {
   ].join('\n');
 }
 
-export function healthJson(report: BalancerReport): string {
+/** `pid`: of the balancer's process. */
+export function healthJson(report: BalancerReport & { readonly clusterId?: string; readonly pid?: number }): string {
   return `${JSON.stringify(report)}\n`;
 }
 

@@ -4,7 +4,7 @@ import { statusText, type StatusAnswer } from '../../../src/cli/group/status.ts'
 import { describeGroup } from '../../../src/cli/group/up-run.ts';
 import { MODES, traitsOf, type Mode } from '../../../src/group/modes.ts';
 import type { ReplicaStatus } from '../../../src/group/replica.ts';
-import type { ProcessStatus } from '../../../src/net/group-supervisor.ts';
+import type { ProcessStatus } from '../../../src/net/managed-process.ts';
 
 const MEMBERS = ['m1', 'm2', 'm3', 'm4', 'm5'];
 
