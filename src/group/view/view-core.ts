@@ -2,10 +2,11 @@ import { assert } from '../../core/assert.ts';
 import type { Millis } from '../../core/machine.ts';
 import type { Sink } from '../../core/trace.ts';
 import { ByteReader, ByteWriter } from '../byte-codec.ts';
+import type { DiskOperation } from '../disk.ts';
 import { EntryLog } from '../entry-log.ts';
 import { LogCompaction } from '../log-compaction.ts';
 import { decodeCommand } from '../log-command.ts';
-import type { Peer, ReplicaId, Role } from '../replica.ts';
+import type { Peer, Ready, ReplicaId, Role } from '../replica.ts';
 import { ReplicaOutput } from '../replica-output.ts';
 import type { Service } from '../service.ts';
 import type { SnapshotMark, Storage, StoredEntry } from '../storage.ts';
@@ -67,6 +68,8 @@ export class ViewCore extends ReplicaOutput {
   /** The view works: everybody in it began with the same log. */
   isRunning = false;
   #role: Role = 'outside';
+  /** The view was not handed out to be written yet. */
+  #hasNewState = false;
   problem: string | undefined;
 
   /** Throws SnapshotError for a snapshot that is whole and still makes no sense. */
@@ -230,6 +233,17 @@ export class ViewCore extends ReplicaOutput {
     return { index: this.#stableIndex, term: this.log.termAt(this.#stableIndex)!, meta: NOTHING };
   }
 
+  /** What to write now. */
+  takeWrites(): readonly DiskOperation[] {
+    this.#hasNewState = false;
+    return this.storage.takeWrites();
+  }
+
+  /** A view of one member works as soon as it is adopted: what is answered in it waits until it is on disk. */
+  override takeAnswers(role: Role): Ready | undefined {
+    return this.#hasNewState ? undefined : super.takeAnswers(role);
+  }
+
   send(to: ReplicaId, message: ViewMessage): void {
     this.post(to, encodeViewMessage(message));
   }
@@ -278,6 +292,7 @@ export class ViewCore extends ReplicaOutput {
   }
 
   #saveState(): void {
+    this.#hasNewState = true;
     this.storage.saveState(writeView(new ByteWriter(), this.#view).u53(this.#completeIn).finish());
   }
 

@@ -192,7 +192,7 @@ export class ViewReplica implements Replica {
     const answers = files.length === 0 ? core.takeAnswers(core.role) : undefined;
     if (answers !== undefined) return answers;
     this.#compact();
-    const persist = [...core.storage.takeWrites(), ...files];
+    const persist = [...core.takeWrites(), ...files];
     core.writtenIndex = core.log.lastIndex;
     const { messages, replies, committed } = core.take();
     const errands = this.#membership.takeErrands();

@@ -1,8 +1,10 @@
 import { describe, expect, it, vi } from 'vitest';
 
+import { ByteReader } from '../../../src/group/byte-codec.ts';
 import { PerfectDetector } from '../../../src/group/detector.ts';
-import { LOG } from '../../../src/group/disk-storage.ts';
+import { LOG, openStorage } from '../../../src/group/disk-storage.ts';
 import { readRecords } from '../../../src/group/record-file.ts';
+import { readView } from '../../../src/group/view/view.ts';
 import type { ViewMode } from '../../../src/group/view/view-replica.ts';
 import { Cluster } from './cluster.ts';
 
@@ -65,6 +67,21 @@ describe.each(MODES)('%s: disks', (mode) => {
     cluster.start('m1');
     cluster.settle();
     for (const id of ['m1', 'm2']) expect(cluster.node(id).machine.items).toEqual(['1', '2', '3', '4', '5']);
+  });
+
+  it('the view in which one goes on alone is on its disk before it answers anything in it', () => {
+    const cluster = new Cluster({ mode, size: 2 });
+    const client = cluster.open();
+    write(cluster, client, 1);
+    cluster.run(500);
+    cluster.crash('m2');
+    // On its disk long before the view, so that nothing but the view is to be written.
+    cluster.propose('m1', { clientId: client, serial: 2, acknowledged: 1, text: '+2' });
+    const before = cluster.replies.length;
+    expect(cluster.run(5000, () => cluster.replies.length > before)).toBe(true);
+    expect(cluster.replies[before]).toMatchObject({ memberId: 'm1', reply: { status: 'ok' } });
+    const { state } = openStorage((file) => cluster.node('m1').disk.read(file));
+    expect(readView(new ByteReader(state!))).toMatchObject({ number: 2, members: [{ id: 'm1' }] });
   });
 
   it('a disk that stands still for longer than a timeout: its member leaves nobody out, since it hears them when it goes on', () => {
