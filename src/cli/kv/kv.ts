@@ -31,7 +31,7 @@ const value = (yargs: Argv): Argv => yargs.positional('value', { type: 'string',
 
 const operations = [
   operation('get', '', 'print a value; exits with 1 if there is none', (yargs) => yargs.options({
-    read: { choices: ['linearizable', 'local'] as const, default: 'linearizable' as const, requiresArg: true, describe: 'local: whatever one member has, however old' },
+    read: { choices: ['linearizable', 'local'] as const, default: 'linearizable' as const, requiresArg: true, describe: 'local: whatever one member has, however old; nothing is voted on then, so one liar is believed' },
   })),
   operation('put', ' <value>', 'set a value', value),
   operation('cas', ' <value>', 'set a value if what is there is what you expect; exits with 1 if not', (yargs) => value(yargs).options({

@@ -25,7 +25,7 @@ export const loadCommand: CommandModule<object, LoadArgs> = {
         seconds: { alias: 's', type: 'string', default: '20s', requiresArg: true, describe: 'for so long; a bare number is seconds', coerce: (given: unknown) => duration('--seconds', 1)(/^\d+$/.test(String(given)) ? `${String(given)}s` : given) },
         keys: { type: 'string', default: '5', requiresArg: true, describe: 'keys in use at a time', coerce: whole('--keys', 'number of keys', 1, 1000) },
         rotate: { type: 'string', default: '300', requiresArg: true, describe: 'operations after which a key is left for a new one', coerce: whole('--rotate', 'number of operations', 1, 100_000) },
-        read: { choices: ['linearizable', 'local'] as const, default: 'linearizable' as const, requiresArg: true, describe: 'local: reads take whatever one member has' },
+        read: { choices: ['linearizable', 'local'] as const, default: 'linearizable' as const, requiresArg: true, describe: 'local: reads take whatever one member has; nothing is voted on then' },
         history: { type: 'string', requiresArg: true, describe: 'FILE for the history, a JSON line an operation once it has ended: see `kv check`', coerce: flagValue('--history', (text) => text) },
         seed: { type: 'string', default: '1', requiresArg: true, describe: 'of what is asked', coerce: seed('--seed') },
         ...targetOptions,

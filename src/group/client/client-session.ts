@@ -39,7 +39,7 @@ export interface Flight<State> {
 export class ClientSession<State> {
   readonly counters = new ClientCounters();
   readonly #options: CompleteClientOptions;
-  readonly #newState: (isOpening: boolean) => State;
+  readonly #newState: (request: Request) => State;
   readonly #waiting = new Fifo<Submitted>();
   /** By client id and serial, in the order in which they left first. */
   readonly #flights = new Map<string, Flight<State>>();
@@ -53,7 +53,7 @@ export class ClientSession<State> {
   #nextTicket = 1;
   #opening: Flight<State> | undefined;
 
-  constructor(options: CompleteClientOptions, newState: (isOpening: boolean) => State) {
+  constructor(options: CompleteClientOptions, newState: (request: Request) => State) {
     this.#options = options;
     this.#newState = newState;
   }
@@ -173,7 +173,8 @@ export class ClientSession<State> {
 
   #add(submitted: Submitted | undefined, numbers: Pick<Request, 'clientId' | 'serial' | 'acknowledged'>): Flight<State> {
     const { operation, isStale } = submitted ?? { operation: NO_OPERATION, isStale: false };
-    const flight = { request: { kind: 'request' as const, ...numbers, isStale, operation }, submitted, state: this.#newState(submitted === undefined) };
+    const request = { kind: 'request' as const, ...numbers, isStale, operation };
+    const flight = { request, submitted, state: this.#newState(request) };
     this.#flights.set(keyOf(numbers.clientId, numbers.serial), flight);
     return flight;
   }

@@ -2,6 +2,7 @@ import type { Millis } from '../../core/machine.ts';
 import type { GroupClient, OperationOutcome, Sending } from '../client.ts';
 import type { ReplyMessage } from '../message.ts';
 import { majorityOf } from '../modes.ts';
+import { isOpening } from '../sessions.ts';
 import { Ballot } from './ballot.ts';
 import { completeClientOptions, type ClientCounters, type ClientOptions, type CompleteClientOptions } from './client-options.ts';
 import { ClientSession, type Flight } from './client-session.ts';
@@ -42,6 +43,8 @@ type Asked = Flight<Poll>;
  * A session's number is voted on like any answer. Since each repetition of an opening may open one more, members may truly name several;
  * the first that enough of them name is taken. With a window above 1, requests may get into the order the other way round (over several connections
  * nothing keeps it): an earlier one then ends unknown, as `expired`. Leave it at 1 where that matters.
+ *
+ * A read whose answer may be old is not voted on, since members may truly differ: the first answer is believed, and a liar with it.
  */
 export class VoteClient implements GroupClient {
   readonly #options: CompleteClientOptions;
@@ -56,8 +59,8 @@ export class VoteClient implements GroupClient {
     if (!Number.isInteger(members) || members < 1 || members > MAX_MEMBERS) throw new RangeError(`a group of ${members} members: 1 to ${MAX_MEMBERS}`);
     if (!Number.isInteger(votes) || votes < 1 || votes > members) throw new RangeError(`${votes} equal answers of ${members} members`);
     this.#options = completeClientOptions(others);
-    this.#session = new ClientSession(this.#options, (isOpening) => ({
-      ballot: new Ballot(members, votes, isOpening), sentTo: new Set(), repeatAtMs: this.#now + this.#options.attemptTimeoutMs, repetitions: 0,
+    this.#session = new ClientSession(this.#options, (request) => ({
+      ballot: new Ballot(members, request.isStale ? 1 : votes, isOpening(request)), sentTo: new Set(), repeatAtMs: this.#now + this.#options.attemptTimeoutMs, repetitions: 0,
       refusedBy: new Set(), reaskAtMs: Infinity, reasks: 0,
     }));
     this.#isConnected = this.#options.targets.map(() => false);

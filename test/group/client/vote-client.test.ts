@@ -65,6 +65,21 @@ describe('what a voting client believes', () => {
     expect(t.client.counters.disagreements).toBe(1);
   });
 
+  it('is what one member says where an answer may be old: members need not have the same, and a balancer asks one only', () => {
+    const t = table({}, 0);
+    t.client.submit(bytes('?x'), t.now, { isStale: true });
+    expect(t.take().map(({ request }) => request.isStale)).toEqual([true]);
+    t.answer(0, READ, reply('unavailable'));
+    expect(t.outcomes()).toEqual([]);
+    t.answer(0, READ, reply('ok', 'old'), 'm2');
+    expect(t.ends()).toEqual(['1 ok old']);
+    // Writes are voted on all the same.
+    t.client.submit(bytes('+y'), t.now, { isStale: true });
+    t.take();
+    t.answer(0, OPENING, reply('ok', '', 7), 'm1');
+    expect(t.client.counters.sessions).toBe(0);
+  });
+
   it('is what k+1 say, even if they all lie', () => {
     const t = table({}, 0, 1, 2);
     t.submit('?x');
