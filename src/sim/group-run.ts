@@ -82,7 +82,7 @@ export function runGroupSeed(mode: Mode, seed: number, options: GroupRunOptions 
   world.run(500);
   nemesis.start();
   world.run(500 + scenario.faultyMs);
-  const left = heal(world, nemesis, scenario, random.fork('healing'));
+  const left = heal(world, nemesis, scenario, detector, random.fork('healing'));
   judgeLiveness(world, nemesis, workload, scenario, left);
   judgeHistory(world, workload, engine, coverage);
   counting.finish();
@@ -106,10 +106,12 @@ export function describeGroupFailure({ mode, seed, detector, violations, scenari
 }
 
 /** A random majority, or all, is healed; the others may stay dead. Returns these. */
-function heal(world: ReplicaWorld, nemesis: Nemesis, { profile, mode }: GroupScenario, random: Random): ReadonlySet<MemberPlace> {
+function heal(world: ReplicaWorld, nemesis: Nemesis, { profile, mode }: GroupScenario, detector: DetectorKind, random: Random): ReadonlySet<MemberPlace> {
   const inside = world.members.filter((place) => nemesis.registrar.isInside(place));
-  const mayGo = traitsOf(mode).hasViews ? spareOfView(inside, nemesis, random) : inside;
-  const mayLeave = profile === 'within' && !nemesis.registrar.isBusy;
+  const { hasViews } = traitsOf(mode);
+  const mayGo = hasViews ? spareOfView(inside, nemesis, random) : inside;
+  // Whoever is out of reach and lives is suspected by timeouts only: all would wait for it.
+  const mayLeave = profile === 'within' && !nemesis.registrar.isBusy && !(hasViews && detector === 'perfect');
   const most = mayLeave ? Math.min(mayGo.length, Math.floor((inside.length - 1) / 2)) : 0;
   const left = new Set<MemberPlace>();
   const count = random.below(most + 1);
