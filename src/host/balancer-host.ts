@@ -95,6 +95,8 @@ export class BalancerHost extends EndpointHost {
         this.balancer.connected(peer.id, now);
       } else if (message.kind === 'reply' || message.kind === 'status') {
         this.balancer.fromMember(peer.id, message, now);
+      } else if (message.kind === 'reject') {
+        this.balancer.refused(peer.id, message.reason);
       }
     });
     if (!channel.isClosed) return;

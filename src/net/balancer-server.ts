@@ -25,7 +25,7 @@ export interface BalancerServerOptions {
   /** A member that has been down for so long has failed; undefined: the balancer's own measure. */
   readonly replaceAfterMs: Millis | undefined;
   readonly bound: (local: Address) => Promise<BalancerBeginning>;
-  /** A member has failed: told once, until it has been well again. */
+  /** See Balancer.nextFailure(). */
   readonly onFailure: (failure: Failure) => void;
 }
 

@@ -33,10 +33,10 @@ interface Target {
   readonly health: MemberHealth;
   readonly outbox: Outbox<ToMember>;
   status: ReplicaStatus | undefined;
-  /** When it has been down for too long; Infinity while it isn't down. */
+  /** Why it does not talk to this balancer; undefined when it does, or has not said why. */
+  refusal: string | undefined;
+  /** When it has been gone for too long; Infinity while it isn't gone. */
   replaceAtMs: Millis;
-  /** Handed to the driver as failed; again only after it has been well. */
-  isReported: boolean;
 }
 
 /**
@@ -82,9 +82,9 @@ export class Balancer {
     if (this.#targets.has(name)) throw new RangeError(`there is a member ${name} already`);
     if (this.#targets.size >= MAX_TARGETS) throw new RangeError(`a balancer knows ${MAX_TARGETS} members at most`);
     this.#targets.set(name, {
-      name, address, health: new MemberHealth(this.#options, now), outbox: new Outbox(MAX_QUEUED), status: undefined,
+      name, address, health: new MemberHealth(this.#options, now), outbox: new Outbox(MAX_QUEUED), status: undefined, refusal: undefined,
       // Until it has been heard for the first time, it is as silent as one that has just fallen silent.
-      replaceAtMs: now + this.#options.downAfterMs + this.#options.replaceAfterMs, isReported: false,
+      replaceAtMs: now + this.#options.downAfterMs + this.#options.replaceAfterMs,
     });
   }
 
@@ -105,6 +105,7 @@ export class Balancer {
     const target = this.#targets.get(name);
     if (target === undefined) return;
     target.outbox.clear();
+    target.refusal = undefined;
     target.health.connected(now);
     this.#watch(target, now);
     for (const flight of this.#flights) if (flight.route === 'all' && !flight.refused.has(name)) this.#send(flight, target);
@@ -118,6 +119,12 @@ export class Balancer {
     target.health.disconnected(now);
     this.#lost(name);
     this.#route(now);
+  }
+
+  /** It does not let this balancer in: another cluster, another version. */
+  refused(name: string, reason: string): void {
+    const target = this.#targets.get(name);
+    if (target !== undefined) target.refusal = reason;
   }
 
   /** A member's reply, or its status. */
@@ -139,7 +146,10 @@ export class Balancer {
     return this.#targets.get(name)?.outbox.take();
   }
 
-  /** A member that has been down for `replaceAfterMs`, once: start another in its place. */
+  /**
+   * A member that has been down, or has failed for good, for `replaceAfterMs`: start another in its place. Said again, each time after twice as long, until
+   * it is well or removed: a replacement may fail.
+   */
   nextFailure(): Failure | undefined {
     return this.#failures.shift();
   }
@@ -187,12 +197,12 @@ export class Balancer {
   }
 
   report(now: Millis): BalancerReport {
-    const watched = [...this.#targets.values()].map(({ name, address, health, status }) => ({
+    const watched = [...this.#targets.values()].map(({ name, address, health, status, refusal }) => ({
       status,
       report: {
         name, address, id: status?.id, state: health.state, forMs: now - health.sinceMs, isConnected: health.isConnected, role: status?.role,
         term: status?.term, commitIndex: status?.commitIndex, appliedIndex: status?.appliedIndex, digest: status?.digest, rttMs: health.rttMs,
-        outstanding: this.#flights.outstanding(name), falseSuspicions: health.falseSuspicions, problem: status?.problem,
+        outstanding: this.#flights.outstanding(name), falseSuspicions: health.falseSuspicions, problem: refusal ?? status?.problem,
       },
     }));
     return {
@@ -222,22 +232,30 @@ export class Balancer {
     health.handleTimeout(now);
     if (wasUsable && !health.isUsable) this.#lost(name);
     if (health.takeQuestion(now)) outbox.put({ kind: 'status-request' });
-    if (health.state !== 'down') target.replaceAtMs = Infinity;
-    else if (target.replaceAtMs === Infinity && !target.isReported) target.replaceAtMs = health.sinceMs + this.#options.replaceAfterMs;
+    // One that has failed answers, and will never serve again.
+    if (health.state !== 'down' && target.status?.role !== 'failed') target.replaceAtMs = Infinity;
+    else if (target.replaceAtMs === Infinity) target.replaceAtMs = health.sinceMs + this.#options.replaceAfterMs;
     if (target.replaceAtMs <= now) this.#replace(target, now);
   }
 
   #replace(target: Target, now: Millis): void {
     const { name, address, status, health } = target;
-    if (this.#count((other) => other.health.isUsable) < majorityOf(this.#targets.size)) {
+    if (!this.#canJudge(target)) {
       this.counters.failuresHeldBack++;
       target.replaceAtMs = now + this.#options.intervalMs;
       return;
     }
-    target.replaceAtMs = Infinity;
-    target.isReported = true;
+    const downForMs = now - health.sinceMs;
+    target.replaceAtMs = now + Math.max(downForMs, this.#options.replaceAfterMs);
     this.counters.failures++;
-    this.#failures.push({ name, address, id: status?.id, downForMs: now - health.sinceMs });
+    this.#failures.push({ name, address, id: status?.id, downForMs });
+  }
+
+  /** When most are down, it is this balancer that is cut off; unless one survivor is enough, and it says itself that it goes on without this one. */
+  #canJudge({ name }: Target): boolean {
+    if (this.#count((other) => other.health.isUsable) >= majorityOf(this.#targets.size)) return true;
+    const leader = this.leader === undefined ? undefined : this.#targets.get(this.leader)!.status;
+    return traitsOf(this.#options.mode).needs === 'one' && leader !== undefined && leader.problem === undefined && !leader.members.some(({ id }) => id === name);
   }
 
   #reported(target: Target, json: string, now: Millis): void {
@@ -248,7 +266,6 @@ export class Balancer {
     }
     target.status = status;
     target.health.answered(status.problem === undefined, now);
-    if (target.health.state === 'healthy') target.isReported = false;
     this.#leaders.observe(target.name, status, (id) => this.#find((other) => other.status?.id === id)?.name);
     this.#watch(target, now);
   }

@@ -264,20 +264,61 @@ describe('health and replacement', () => {
     expect(world.balancer.report(world.now).members[1]).toMatchObject({ falseSuspicions: 1, isConnected: true });
   });
 
-  it('a member that is down for long is handed out once, and again only after it has been well', () => {
+  it('a member that is down for long is handed out, and again while it stays so, since a replacement may fail', () => {
     const world = led({ replaceAfterMs: 2000 });
     world.leave('m2');
     world.run(3000);
     expect(world.balancer.nextFailure()).toBeUndefined();
     world.run(400);
     expect(world.balancer.nextFailure()).toMatchObject({ name: 'm2', address: 'm2:1', id: 'm2' });
-    world.run(10_000);
+    world.run(1500);
     expect(world.balancer.nextFailure()).toBeUndefined();
-    world.join('m2');
     world.run(500);
+    expect(world.balancer.nextFailure()).toMatchObject({ name: 'm2', downForMs: 4000 });
+    world.run(20_000);
+    expect([world.balancer.nextFailure()?.downForMs, world.balancer.nextFailure()?.downForMs, world.balancer.nextFailure()]).toEqual([8000, 16_000, undefined]);
+    world.join('m2');
+    world.run(20_000);
+    expect(world.balancer.nextFailure()).toBeUndefined();
     world.leave('m2');
     world.run(5000);
+    expect(world.balancer.nextFailure()).toMatchObject({ name: 'm2', downForMs: 2000 });
+  });
+
+  it('a member that has failed for good is handed out, though it answers', () => {
+    const world = led({ replaceAfterMs: 2000 });
+    world.statuses.set('m2', statusOf('m2', { role: 'failed', problem: 'EIO' }));
+    world.run(1900);
+    expect(world.balancer.nextFailure()).toBeUndefined();
+    world.run(400);
     expect(world.balancer.nextFailure()).toMatchObject({ name: 'm2' });
+    // One that is only not ready is given time, however long that takes.
+    world.statuses.set('m3', statusOf('m3', { role: 'learner', problem: 'it catches up' }));
+    world.statuses.set('m2', statusOf('m2'));
+    world.run(20_000);
+    expect(world.balancer.nextFailure()).toBeUndefined();
+  });
+
+  it('where one survivor is enough, it is believed when it says that it goes on without the others', () => {
+    const world = new BalancerWorld(['m1', 'm2'], { mode: 'primary-backup', replaceAfterMs: 1000 });
+    const members = ['m1', 'm2'].map((id) => ({ id, address: `${id}:1`, isVoter: true }));
+    world.statuses.set('m1', statusOf('m1', { role: 'primary', members }));
+    world.leave('m2');
+    world.run(10_000);
+    expect(world.balancer.nextFailure()).toBeUndefined();
+    world.statuses.set('m1', statusOf('m1', { role: 'primary', term: 2, members: members.slice(0, 1) }));
+    world.run(500);
+    expect(world.balancer.nextFailure()).toMatchObject({ name: 'm2' });
+  });
+
+  it('a member that does not let the balancer in is down, and the report says why', () => {
+    const world = led();
+    world.leave('m2');
+    world.balancer.refused('m2', 'cluster "a" instead of "b"');
+    world.run(5000);
+    expect(world.balancer.report(world.now).members[1]).toMatchObject({ state: 'down', problem: 'cluster "a" instead of "b"' });
+    world.join('m2');
+    expect(world.balancer.report(world.now).members[1]!.problem).toBeUndefined();
   });
 
   it('one that is not heard from the beginning has as much time as one that falls silent', () => {
