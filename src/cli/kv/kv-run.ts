@@ -21,7 +21,9 @@ export async function runKv(name: Name, args: KvArgs): Promise<void> {
   } catch (error) {
     if (!(error instanceof KvError)) throw error;
     reporter.json({ type: name, key: args.key, ok: error.outcome === 'unknown' ? null : false, error: error.message });
-    throw new CommandError(`${name} ${args.key}: ${error.message} (${error.outcome === 'unknown' ? 'it may have been executed, or not' : 'not executed'})`, Exit.runtimeError);
+    // A read changes nothing, whether it was executed or not.
+    const known = name === 'get' ? '' : error.outcome === 'unknown' ? '; it may have been executed, or not' : '; not executed';
+    throw new CommandError(`${name} ${args.key}: ${error.message}${known}`, Exit.runtimeError);
   } finally {
     client.close();
   }

@@ -1,9 +1,8 @@
-import { decodeText } from '../byte-codec.ts';
 import type { Reply } from '../state-machine.ts';
+import { describeReply } from './reply-kind.ts';
 
 /** Whose votes are kept, however many names are made up. */
 const MAX_VOTERS = 64;
-const SHOWN_BYTES = 24;
 const NOTHING = new Uint8Array(0);
 
 interface Choice {
@@ -43,7 +42,7 @@ export class Ballot {
 
   /** The member couldn't say. It may, later. */
   refuse(memberId: string, reply: Reply): void {
-    if (this.#refusals.size < MAX_VOTERS || this.#refusals.has(memberId)) this.#refusals.set(memberId, show(reply));
+    if (this.#refusals.size < MAX_VOTERS || this.#refusals.has(memberId)) this.#refusals.set(memberId, describeReply(reply));
   }
 
   /** What enough members said. Without its digest, on which nobody has voted. */
@@ -60,7 +59,7 @@ export class Ballot {
 
   /** Who said what. */
   describe(): string {
-    const said = this.#choices.map(({ reply, voters }) => `${[...voters].join(' and ')}: ${show(reply)}`);
+    const said = this.#choices.map(({ reply, voters }) => `${[...voters].join(' and ')}: ${describeReply(reply)}`);
     for (const [memberId, refusal] of this.#refusals) if (!this.#voters.has(memberId)) said.push(`${memberId}: ${refusal}`);
     return said.length === 0 ? 'nobody said anything' : said.join('; ');
   }
@@ -68,9 +67,4 @@ export class Ballot {
 
 function isEqual(a: Reply, b: Reply): boolean {
   return a.status === b.status && a.offset === b.offset && a.body.length === b.body.length && a.body.every((byte, i) => byte === b.body[i]);
-}
-
-function show({ status, offset, body }: Reply): string {
-  const text = body.length === 0 ? '' : ` ${JSON.stringify(decodeText(body.subarray(0, SHOWN_BYTES)))}${body.length > SHOWN_BYTES ? ` … ${body.length} bytes` : ''}`;
-  return `${status}${offset === 0 ? '' : ` at ${offset}`}${text}`;
 }

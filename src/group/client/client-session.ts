@@ -140,15 +140,14 @@ export class ClientSession<State> {
     return at;
   }
 
-  /** Ends what has run out of time. `describe` says what was heard of it. */
-  expireDue(now: Millis, describe: (flight: Flight<State>) => string): void {
+  /** Ends what has run out of time. `describe` says what was heard of it; undefined: it has not left. */
+  expireDue(now: Millis, describe: (flight: Flight<State> | undefined) => string): void {
     for (const flight of [...this.#flights.values()]) {
-      if (flight.submitted !== undefined && flight.submitted.deadlineMs <= now) this.fail(flight, `no answer in ${this.#options.operationTimeoutMs} ms${describe(flight)}`);
+      if (flight.submitted !== undefined && flight.submitted.deadlineMs <= now) this.fail(flight, `no answer in ${this.#options.operationTimeoutMs} ms (${describe(flight)})`);
     }
-    const why = this.#opening === undefined ? '' : `, nor a session${describe(this.#opening)}`;
     for (let first = this.#waiting.peek(); first !== undefined && first.deadlineMs <= now; first = this.#waiting.peek()) {
       this.#waiting.shift();
-      this.#end(first.ticket, 'not-executed', `it could not be sent in ${this.#options.operationTimeoutMs} ms${why}`);
+      this.#end(first.ticket, 'not-executed', `${this.#opening === undefined ? 'not sent' : 'no session was opened'} in ${this.#options.operationTimeoutMs} ms (${describe(this.#opening)})`);
     }
     if (this.#waiting.length > 0 || this.#opening === undefined) return;
     // Nobody wants it any more.

@@ -1,4 +1,8 @@
+import { decodeText } from '../byte-codec.ts';
 import type { Reply } from '../state-machine.ts';
+
+/** Of an answer, which may be long; reasons are shorter. */
+const SHOWN_BYTES = 64;
 
 /** What a reply means for whoever waits for one. */
 export type ReplyKind =
@@ -29,4 +33,10 @@ export function kindOf({ status, body }: Reply): ReplyKind {
     default:
       return 'answer';
   }
+}
+
+/** For people. */
+export function describeReply({ status, offset, body }: Reply): string {
+  const text = body.length === 0 ? '' : ` ${JSON.stringify(decodeText(body.subarray(0, SHOWN_BYTES)))}${body.length > SHOWN_BYTES ? ` … ${body.length} bytes` : ''}`;
+  return `${status}${offset === 0 ? '' : ` at ${offset}`}${text}`;
 }

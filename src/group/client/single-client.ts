@@ -1,11 +1,12 @@
 import type { Millis } from '../../core/machine.ts';
+import { formatDuration } from '../../core/units.ts';
 import { decodeText } from '../byte-codec.ts';
 import type { GroupClient, OperationOutcome, Sending } from '../client.ts';
 import type { ReplyMessage } from '../message.ts';
 import type { Reply } from '../state-machine.ts';
 import { completeClientOptions, type ClientCounters, type ClientOptions, type CompleteClientOptions } from './client-options.ts';
 import { ClientSession, type Flight } from './client-session.ts';
-import { kindOf } from './reply-kind.ts';
+import { describeReply, kindOf } from './reply-kind.ts';
 
 const MAX_SILENCE_DOUBLINGS = 3;
 const MAX_BACKOFF_DOUBLINGS = 5;
@@ -45,6 +46,8 @@ export class SingleClient implements GroupClient {
   #refusals = 0;
   #silences = 0;
   #hops = 0;
+  /** Who said something last, when, and what instead of an answer. */
+  #heard: { readonly target: number; readonly atMs: Millis; readonly refusal: string } | undefined;
   /** When it was told the time last. */
   #now: Millis = 0;
 
@@ -86,6 +89,8 @@ export class SingleClient implements GroupClient {
 
   received(target: number, { clientId, serial, reply }: ReplyMessage, now: Millis): void {
     this.#now = now;
+    const isRefusal = kindOf(reply) === 'elsewhere' || kindOf(reply) === 'later';
+    this.#heard = { target, atMs: now, refusal: isRefusal ? `: ${describeReply(reply)}` : '' };
     const flight = this.#session.find(clientId, serial);
     const isEcho = flight !== undefined && flight.submitted === undefined && reply.status === 'ok' && reply.offset <= this.#session.number;
     if (flight === undefined || isEcho) {
@@ -121,7 +126,7 @@ export class SingleClient implements GroupClient {
 
   handleTimeout(now: Millis): void {
     this.#now = now;
-    this.#session.expireDue(now, () => '');
+    this.#session.expireDue(now, () => this.#describe());
     if (this.#resumeAtMs !== undefined) {
       if (this.#resumeAtMs <= now) this.#resumeAtMs = undefined;
     } else if (this.#nextSilence() <= now) {
@@ -219,6 +224,14 @@ export class SingleClient implements GroupClient {
     const { attemptTimeoutMs, operationTimeoutMs, targets } = this.#options;
     const doublings = Math.min(Math.floor(this.#silences / targets.length), MAX_SILENCE_DOUBLINGS);
     return Math.min(attemptTimeoutMs, operationTimeoutMs / (targets.length + 1)) * 2 ** doublings;
+  }
+
+  /** What is known when there is no answer. */
+  #describe(): string {
+    const { targets } = this.#options;
+    const asked = this.#connectedCurrent === undefined ? `no connection to ${targets.join(', ')}` : `asked ${targets[this.#connectedCurrent]}`;
+    if (this.#heard === undefined) return `${asked}; nobody was heard`;
+    return `${asked}; last heard: ${targets[this.#heard.target]}, ${formatDuration(this.#now - this.#heard.atMs)} ago${this.#heard.refusal}`;
   }
 
   /** When somebody that was asked has been silent for too long. */

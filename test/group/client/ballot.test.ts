@@ -64,6 +64,6 @@ describe('a ballot', () => {
     const ballot = new Ballot(3, 2, false);
     ballot.cast('m1', reply('ok', 'x'.repeat(100)));
     ballot.refuse('m2', reply('unavailable', 'no view'));
-    expect(ballot.describe()).toBe(`m1: ok "${'x'.repeat(24)}" … 100 bytes; m2: unavailable "no view"`);
+    expect(ballot.describe()).toBe(`m1: ok "${'x'.repeat(64)}" … 100 bytes; m2: unavailable "no view"`);
   });
 });

@@ -71,7 +71,7 @@ describe('the session of a single client', () => {
     expect(t.wait()).toBe(1000);
     expect(t.leaves()).toEqual(['0 me/0']);
     t.waitUntil(t.now + 3000);
-    expect(t.ends()).toEqual(['1 not-executed: it could not be sent in 4000 ms, nor a session']);
+    expect(t.ends()).toEqual(['1 not-executed: no session was opened in 4000 ms (asked a:1; nobody was heard)']);
     expect(t.client.nextTimeout()).toBe(Infinity);
     expect(t.leaves()).toEqual([]);
     expect(t.client.pending).toBe(0);
@@ -275,7 +275,7 @@ describe('how operations of a single client end without an answer', () => {
     t.submit('y');
     t.take();
     t.waitUntil(t.now + 20_000);
-    expect(t.ends()).toEqual(['2 unknown: no answer in 10000 ms', '3 not-executed: it could not be sent in 10000 ms']);
+    expect(t.ends()).toEqual(['2 unknown: no answer in 10000 ms (asked a:1; last heard: a:1, 10s ago)', '3 not-executed: not sent in 10000 ms (asked a:1; last heard: a:1, 10s ago)']);
     expect(t.client.pending).toBe(0);
     expect(t.client.counters).toMatchObject({ unknown: 1, notExecuted: 1 });
   });
@@ -285,7 +285,7 @@ describe('how operations of a single client end without an answer', () => {
     t.submit('x');
     t.submit('?x');
     expect(t.wait()).toBe(10_000);
-    expect(t.ends()).toEqual(['1 not-executed: it could not be sent in 10000 ms', '2 not-executed: it could not be sent in 10000 ms']);
+    expect(t.ends()).toEqual(['1', '2'].map((ticket) => `${ticket} not-executed: not sent in 10000 ms (no connection to a:1, b:1, c:1; nobody was heard)`));
   });
 
   it('at once when there are too many, or one is too long', () => {
@@ -303,7 +303,18 @@ describe('how operations of a single client end without an answer', () => {
     t.take();
     t.waitUntil(t.now + 10_000);
     t.answer(0, { clientId: '#7', serial: 2 }, reply('ok'));
-    expect(t.ends()).toEqual(['2 unknown: no answer in 10000 ms']);
+    expect(t.ends()).toEqual(['2 unknown: no answer in 10000 ms (asked a:1; last heard: a:1, 10s ago)']);
+  });
+
+  it('with what was said instead of an answer', () => {
+    const t = begun({ operationTimeoutMs: 2000, attemptTimeoutMs: 60_000 }, 0);
+    t.submit('?x');
+    t.take();
+    t.now += 500;
+    t.answer(0, { clientId: 'me', serial: 1 }, reply('unavailable', 'there is no leader'));
+    t.client.disconnected(0, t.now);
+    t.waitUntil(t.now + 1500);
+    expect(t.ends()).toEqual(['2 unknown: no answer in 2000 ms (no connection to a:1, b:1, c:1; last heard: a:1, 1.5s ago: unavailable "there is no leader")']);
   });
 });
 

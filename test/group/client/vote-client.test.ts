@@ -201,7 +201,7 @@ describe('whom a voting client asks', () => {
     const t = table();
     t.submit('x');
     t.wait();
-    expect(t.ends()).toEqual(['1 not-executed: it could not be sent in 10000 ms']);
+    expect(t.ends()).toEqual(['1 not-executed: not sent in 10000 ms (no connection to a:1, b:1, c:1)']);
   });
 
   it('does not spin when everybody is lost', () => {
