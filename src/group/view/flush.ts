@@ -5,6 +5,9 @@ import type { LeaderOrder } from './leader-order.ts';
 import type { ViewCore } from './view-core.ts';
 import type { PendingMessage, ViewMessage } from './view-message.ts';
 
+/** Of the entries in one message, unless a single one is larger. */
+const MAX_SUFFIX_BYTES = 128 * 1024;
+
 interface Report {
   readonly lastIndex: number;
   readonly lastTerm: number;
@@ -51,7 +54,7 @@ export class Flush {
     this.#order.end();
     if (!core.isMember) this.#agreed?.forget();
     // What was pending in the view before the last is told again, if no view has worked since.
-    this.#own = { lastIndex: log.lastIndex, lastTerm: log.lastTerm, clock: this.#agreed?.clock ?? 0, pending: this.#agreed?.pending(MAX_REPORT_BYTES) ?? [] };
+    this.#own = { lastIndex: log.lastIndex, lastTerm: log.lastTerm, clock: this.#agreed?.clock ?? 0, pending: this.#agreed?.pending(core.config.maxReportBytes) ?? [] };
     this.#phase = core.isLeader ? 'collecting' : 'none';
     if (core.isLeader) this.#collected(now);
     else this.report();
@@ -81,7 +84,7 @@ export class Flush {
     const prevTerm = log.termAt(first - 1);
     if (prevTerm === undefined) return;
     core.send(from, {
-      kind: 'suffix', view: core.view.number, prevIndex: first - 1, prevTerm, stableIndex: core.stableIndex, lastIndex: log.lastIndex, round: 0, entries: log.slice(first, MAX_SUFFIX_BYTES),
+      kind: 'suffix', view: core.view.number, prevIndex: first - 1, prevTerm, stableIndex: core.stableIndex, lastIndex: log.lastIndex, round: 0, entries: log.slice(first, Math.min(MAX_SUFFIX_BYTES, core.config.maxInflightBytes)),
     });
   }
 
@@ -171,7 +174,3 @@ export class Flush {
     if (this.#core.storage.isSuspect) this.#core.storage.markSafe();
   }
 }
-
-const MAX_SUFFIX_BYTES = 128 * 1024;
-/** Of pending messages in a report, unless a single one is larger. */
-const MAX_REPORT_BYTES = 200 * 1024;

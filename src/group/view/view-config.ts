@@ -10,6 +10,8 @@ export interface ViewConfig {
   readonly maxUnstable: number;
   /** Of all messages in the agreed order that are not delivered; a member that knows of so much begins none, and says `busy`. */
   readonly maxPendingBytes: number;
+  /** Of these, what a report at the beginning of a view holds, unless a single one is larger. */
+  readonly maxReportBytes: number;
   readonly maxInflightBytes: number;
   readonly maxPendingReads: number;
   /** The log is replaced by a snapshot when its file is longer than this, and than the last snapshot. */
@@ -25,6 +27,7 @@ export const DEFAULT_VIEW_CONFIG: ViewConfig = {
   retryMs: 200,
   maxUnstable: 1024,
   maxPendingBytes: 128 * 1024,
+  maxReportBytes: 200 * 1024,
   maxInflightBytes: 1024 * 1024,
   maxPendingReads: 1024,
   snapshotBytes: 16 * 1024 * 1024,

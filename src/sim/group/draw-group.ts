@@ -44,6 +44,8 @@ export interface GroupScenario {
   readonly inflightBytes: number;
   readonly pendingEntries: number;
   readonly keptBytes: number;
+  /** Of what is pending in the agreed order; a report holds half as much again. */
+  readonly pendingBytes: number;
   readonly weather: Weather;
   readonly clockDrift: number;
   readonly diskDelayMs: Millis;
@@ -86,6 +88,7 @@ export function drawGroup(mode: Mode, seed: number, random: Random = createRando
     inflightBytes: pick(bounds, [200, 2000, 1 << 20]),
     pendingEntries: pick(bounds, [2, 10, 1000]),
     keptBytes: pick(bounds, [1000, 10_000, 1 << 24]),
+    pendingBytes: pick(bounds, [50, 500, 1 << 17]),
     weather,
     clockDrift: pick(random, [0, 0.02, 0.1]),
     diskDelayMs: pick(random, [0.2, 2, 10]),

@@ -121,13 +121,16 @@ function quorumClient({ members, deadlineMs, electionTimeoutMs }: GroupScenario,
 }
 
 function viewMember(scenario: GroupScenario, mode: ViewMode, { self, isFounding, read, random, now, sink }: Beginning, isDead: IsDead | undefined): SimReplica {
-  const { electionTimeoutMs, snapshotBytes, keptEntries, inflightBytes, pendingEntries, keptBytes, maxSessions, viewServers } = scenario;
+  const { electionTimeoutMs, snapshotBytes, keptEntries, inflightBytes, pendingEntries, keptBytes, pendingBytes, maxSessions, viewServers } = scenario;
   const heartbeatMs = electionTimeoutMs / 6;
   return new ViewReplica({
     self, mode, fence: 'view-service', bootstrap: isFounding ? founders(scenario) : [], viewServers: peers('v', viewServers),
     service: new Service(new KvMachine(), maxSessions), storage: openStorage(read), random, now, sink,
     detector: isDead === undefined ? new TimeoutDetector({ heartbeatMs, minTimeoutMs: electionTimeoutMs, maxTimeoutMs: 10 * electionTimeoutMs }) : new PerfectDetector(isDead),
-    config: { heartbeatMs, retryMs: electionTimeoutMs / 3, snapshotBytes, keptEntries, maxInflightBytes: inflightBytes, maxUnstable: pendingEntries, maxKeptBytes: keptBytes },
+    config: {
+      heartbeatMs, retryMs: electionTimeoutMs / 3, snapshotBytes, keptEntries, maxInflightBytes: inflightBytes, maxUnstable: pendingEntries, maxKeptBytes: keptBytes,
+      maxPendingBytes: pendingBytes, maxReportBytes: 1.5 * pendingBytes,
+    },
   });
 }
 

@@ -10,7 +10,7 @@ import { FAIR_WEATHER } from './message-network.ts';
 export function fairScenario(mode: Mode, members: number, changes: Partial<GroupScenario> = {}): GroupScenario {
   return {
     ...drawGroup(mode, 1), members, spares: 0, viewServers: traitsOf(mode).hasViews ? 3 : 0, weather: FAIR_WEATHER, clockDrift: 0, diskDelayMs: 1, electionTimeoutMs: 300,
-    deadlineMs: 4000, snapshotBytes: 1 << 20, keptEntries: 1000, inflightBytes: 1 << 20, pendingEntries: 1000, keptBytes: 1 << 24, maxSessions: 100, isEager: true, queuesInputs: true, ...changes,
+    deadlineMs: 4000, snapshotBytes: 1 << 20, keptEntries: 1000, inflightBytes: 1 << 20, pendingEntries: 1000, keptBytes: 1 << 24, pendingBytes: 1 << 17, maxSessions: 100, isEager: true, queuesInputs: true, ...changes,
   };
 }
 
