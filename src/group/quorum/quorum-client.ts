@@ -2,6 +2,7 @@ import { Fifo } from '../../core/fifo.ts';
 import type { Millis } from '../../core/machine.ts';
 import { decodeText } from '../byte-codec.ts';
 import type { GroupClient, OperationOutcome, Sending } from '../client.ts';
+import { kindOf } from '../client/reply-kind.ts';
 import type { ReplyMessage } from '../message.ts';
 import { kvRegister } from './kv-register.ts';
 import { MAX_SEATS } from './lives.ts';
@@ -167,6 +168,11 @@ export class QuorumClient implements GroupClient {
       // Repeated in time: whoever recovers, or has no connection to the members, may have one later.
       this.counters.refusals++;
       pending.refusal = `${memberId}: ${decodeText(reply.body) || reply.status}`;
+      if (kindOf(reply) === 'answer') pending.phase.refused(memberId);
+      if (pending.phase.isHopeless) {
+        this.#pending.delete(serial);
+        this.#failPending(pending, `too many members refuse (${pending.refusal})`);
+      }
       return;
     }
     const counted = pending.phase.answered(memberId, reply.body);

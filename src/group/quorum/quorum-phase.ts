@@ -30,6 +30,8 @@ export class QuorumPhase {
   readonly #quorum: number;
   readonly #seats: number;
   readonly #votes = new Map<number, Vote>();
+  /** Who will not do it, and says why. */
+  readonly #refusals = new Set<string>();
 
   private constructor(kind: 'read' | 'write', serial: number, operation: Uint8Array, quorum: number, seats: number) {
     this.kind = kind;
@@ -59,6 +61,15 @@ export class QuorumPhase {
     if (known !== undefined && known.lives[answer.seat]! >= answer.lives[answer.seat]!) return 'repeated';
     this.#votes.set(answer.seat, { ...answer, memberId });
     return 'counted';
+  }
+
+  refused(memberId: string): void {
+    this.#refusals.add(memberId);
+  }
+
+  /** Even if all others did it, they would not be enough. */
+  get isHopeless(): boolean {
+    return this.#seats - this.#refusals.size < this.#quorum;
   }
 
   get isComplete(): boolean {

@@ -3,6 +3,7 @@ import type { Millis } from '../../core/machine.ts';
 import type { Random } from '../../core/random.ts';
 import type { Sink } from '../../core/trace.ts';
 import { encodeText } from '../byte-codec.ts';
+import type { KvLimits } from '../kv/kv-store.ts';
 import { MAX_REASON_BYTES, type ReplyMessage, type Request } from '../message.ts';
 import type { Envelope, Peer, Ready, Replica, ReplicaId, ReplicaStatus, Role } from '../replica.ts';
 import { SnapshotError, type Status } from '../state-machine.ts';
@@ -32,6 +33,8 @@ export interface QuorumOptions {
   readonly retryMs?: Millis;
   /** A log of so many bytes is replaced by a snapshot, if that is less than half of it. */
   readonly compactBytes?: number;
+  /** What clients can put here, in all; those of the key-value store unless said otherwise. More is `busy`, with the reason. */
+  readonly limits?: Partial<KvLimits>;
 }
 
 const DEFAULT_RETRY_MS = 200;
@@ -52,6 +55,8 @@ class QuorumCounters {
   staleWrites = 0;
   /** Requests while its memory was not whole. */
   unavailable = 0;
+  /** Writes for which there is no room. */
+  full = 0;
   malformed = 0;
   recoveries = 0;
   recoveryMessages = 0;
@@ -95,7 +100,7 @@ export class QuorumReplica implements Replica {
     this.#sink = options.sink;
     this.#retryMs = options.retryMs ?? DEFAULT_RETRY_MS;
     this.#run = options.random.uint32();
-    this.#journal = new RegisterJournal(storage, seat, members.length, options.compactBytes ?? DEFAULT_COMPACT_BYTES);
+    this.#journal = new RegisterJournal(storage, seat, members.length, options.compactBytes ?? DEFAULT_COMPACT_BYTES, options.limits);
     this.#store = this.#journal.store;
     const isFounder = options.isFounding && this.#journal.isNew;
     this.#lives = this.#journal.lives;
@@ -150,6 +155,11 @@ export class QuorumReplica implements Replica {
       this.counters.reads++;
       const cell = this.#store.get(operation.key);
       return this.#answer(request, encodeQuorumAnswer(this.#seat, this.#lives, cell?.tag, cell?.value));
+    }
+    const full = this.#store.refusal(operation);
+    if (full !== undefined) {
+      this.counters.full++;
+      return this.#refuse(request, 'busy', full);
     }
     this.counters.writes++;
     if (this.#journal.keep(operation)) {

@@ -1,5 +1,6 @@
 import { ByteReader, ByteWriter } from '../byte-codec.ts';
 import type { DiskOperation } from '../disk.ts';
+import type { KvLimits } from '../kv/kv-store.ts';
 import { CorruptLogError, type Storage, type StoredEntry } from '../storage.ts';
 import { firstLives, readLives, writeLives, type Lives } from './lives.ts';
 import { readCell, writeCell, type Cell } from './quorum-operation.ts';
@@ -9,7 +10,7 @@ const NOTHING = new Uint8Array(0);
 
 /** The registers and the lives, and both of them on disk. */
 export class RegisterJournal {
-  readonly store = new RegisterStore();
+  readonly store: RegisterStore;
   /** Nothing was ever written here. */
   readonly isNew: boolean;
   /** What was written last: everything that was promised is here, except what a suspect disk lost. */
@@ -27,7 +28,8 @@ export class RegisterJournal {
   compactions = 0;
 
   /** Throws CorruptLogError when the content makes no sense, and RangeError when it is another seat's, or of a group of another size. */
-  constructor(storage: Storage, seat: number, seats: number, compactBytes: number) {
+  constructor(storage: Storage, seat: number, seats: number, compactBytes: number, limits: Partial<KvLimits> = {}) {
+    this.store = new RegisterStore(limits);
     this.#storage = storage;
     this.#seat = seat;
     this.#compactBytes = compactBytes;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import { ByteReader, ByteWriter } from '../byte-codec.ts';
+import { DEFAULT_KV_LIMITS, ENTRY_OVERHEAD_BYTES, type KvLimits } from '../kv/kv-store.ts';
 import { SnapshotError } from '../state-machine.ts';
 import { readCell, writeCell, type Cell } from './quorum-operation.ts';
 import { compareTags } from './tag.ts';
@@ -8,7 +9,7 @@ import { compareTags } from './tag.ts';
 /** Chunks are filled up to here; one value that is longer makes a longer one. */
 const CHUNK_BYTES = 60 * 1024;
 const DIGEST_BYTES = 16;
-/** What a cell takes besides key and value: its tag and lengths, about. */
+/** What a cell takes in a chunk besides key and value: its tag and lengths, about. */
 const CELL_OVERHEAD_BYTES = 64;
 
 /** Some cells, one after the other, and where the next ones begin. */
@@ -23,7 +24,13 @@ export class RegisterStore {
   readonly #cells = new Map<string, Cell>();
   readonly #keys: string[] = [];
   readonly #digest = new Uint8Array(DIGEST_BYTES);
+  readonly #limits: KvLimits;
+  /** Of keys and values. */
   #bytes = 0;
+
+  constructor(limits: Partial<KvLimits> = {}) {
+    this.#limits = { ...DEFAULT_KV_LIMITS, ...limits };
+  }
 
   get keys(): number {
     return this.#keys.length;
@@ -31,11 +38,26 @@ export class RegisterStore {
 
   /** What a snapshot takes, about. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#bytes + this.keys * CELL_OVERHEAD_BYTES;
   }
 
   get(key: string): Cell | undefined {
     return this.#cells.get(key);
+  }
+
+  /**
+   * Why a client's write is not taken: there is no room for it. Undefined: there is, or it would change nothing. What this member had before, or
+   * gets from others who have it, is not asked for: it is kept in any case. Since no key is ever taken out, a full member stays full; a key that it
+   * does not have it cannot take from a read that writes back, either.
+   */
+  refusal(cell: Cell): string | undefined {
+    const known = this.#cells.get(cell.key);
+    if (known !== undefined && compareTags(cell.tag, known.tag) <= 0) return undefined;
+    const { maxKeys, maxBytes } = this.#limits;
+    if (known === undefined && this.keys >= maxKeys) return `the store is full: ${maxKeys} keys`;
+    const bytes = this.#bytes + this.keys * ENTRY_OVERHEAD_BYTES;
+    const more = known === undefined ? contentBytes(cell) + ENTRY_OVERHEAD_BYTES : contentBytes(cell) - contentBytes(known);
+    return more > 0 && bytes + more > maxBytes ? `the store is full: ${bytes} of ${maxBytes} bytes` : undefined;
   }
 
   /** Keeps the newer one. False: what is here is as new or newer, and stays. The value is copied. */
@@ -83,7 +105,7 @@ export class RegisterStore {
   }
 
   #count(cell: Cell, sign: 1 | -1): void {
-    this.#bytes += sign * cellBytes(cell);
+    this.#bytes += sign * contentBytes(cell);
     // Adding and taking out are the same with exclusive or.
     const hash = createHash('sha256').update(writeCell(new ByteWriter(cellBytes(cell)), cell).finish()).digest();
     for (let i = 0; i < DIGEST_BYTES; i++) this.#digest[i]! ^= hash[i]!;
@@ -100,7 +122,11 @@ export function readChunk(bytes: Uint8Array): Cell[] {
   return cells;
 }
 
-/** In a chunk and in memory, about. */
+/** In a chunk, about. */
 function cellBytes(cell: Cell): number {
-  return CELL_OVERHEAD_BYTES + cell.key.length + cell.value.length;
+  return CELL_OVERHEAD_BYTES + contentBytes(cell);
+}
+
+function contentBytes({ key, value }: Cell): number {
+  return key.length + value.length;
 }

@@ -73,6 +73,24 @@ describe('get and put', () => {
     expect(valueOf(world.ask(client, 'get k'))).toBe('one');
   });
 
+  it('a put that too many members have no room for fails at once, and says so; a minority may have it all the same', () => {
+    const { client, sent, answer } = alone();
+    const full = (seat: number, serial: number): void => client.received(seat, {
+      kind: 'reply', memberId: `m${seat}`, clientId: 'c', serial, reply: { status: 'busy', offset: 0, digest: new Uint8Array(0), body: text('the store is full') },
+    }, 0);
+    for (const target of [0, 1, 2]) client.connected(target, 0);
+    client.submit(text('put k v'), 0);
+    for (const { target, serial } of sent()) answer(target, serial);
+    const { serial } = sent()[0]!;
+    full(0, serial);
+    full(0, serial);
+    answer(1, serial);
+    expect(client.takeOutcome()).toBeUndefined();
+    full(2, serial);
+    expect(client.takeOutcome()).toMatchObject({ kind: 'failed', outcome: 'unknown', reason: 'too many members refuse (m2: the store is full)' });
+    expect([client.pending, client.nextTimeout()]).toEqual([0, Infinity]);
+  });
+
   it('cas, append and delete fail at once, and say why', () => {
     const world = new QuorumWorld(3);
     const client = world.addClient();

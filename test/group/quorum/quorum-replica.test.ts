@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../../src/core/random.ts';
 import { decodeText } from '../../../src/group/byte-codec.ts';
 import { openStorage } from '../../../src/group/disk-storage.ts';
+import { ENTRY_OVERHEAD_BYTES } from '../../../src/group/kv/kv-store.ts';
 import type { Request } from '../../../src/group/message.ts';
 import { decodeQuorumAnswer, decodeQuorumOperation, encodeQuorumOperation, type QuorumOperation } from '../../../src/group/quorum/quorum-operation.ts';
-import { QuorumReplica } from '../../../src/group/quorum/quorum-replica.ts';
+import { QuorumReplica, type QuorumOptions } from '../../../src/group/quorum/quorum-replica.ts';
 import { decodeRecoveryMessage, encodeRecoveryMessage, type RecoveryMessage } from '../../../src/group/quorum/recovery-message.ts';
 import { MemoryDisk, QuorumWorld, text } from './quorum-world.ts';
 
@@ -17,9 +18,9 @@ function request(serial: number, operation: QuorumOperation): Request {
 
 const write = (key: string, counter: number, value: string): QuorumOperation => ({ kind: 'write', key, tag: { counter, clientId: 'c0', number: 1 }, value: text(value) });
 
-function open(disk: MemoryDisk, isFounding: boolean, seat = 0, compactBytes?: number): QuorumReplica {
+function open(disk: MemoryDisk, isFounding: boolean, seat = 0, options: Pick<QuorumOptions, 'compactBytes' | 'limits'> = {}): QuorumReplica {
   const storage = openStorage((file) => disk.files.get(file));
-  return new QuorumReplica({ id: `m${seat}`, seat, members: MEMBERS, isFounding, storage, random: createRandom(1), ...(compactBytes === undefined ? {} : { compactBytes }) });
+  return new QuorumReplica({ id: `m${seat}`, seat, members: MEMBERS, isFounding, storage, random: createRandom(1), ...options });
 }
 
 function read(replica: QuorumReplica, key: string): string | undefined {
@@ -55,7 +56,7 @@ describe('a member of the quorum register', () => {
 
   it('has everything again after a restart, from log and snapshot, whenever it crashes while it is saving one', () => {
     const disk = new MemoryDisk();
-    let replica = open(disk, true, 0, 64 * 1024);
+    let replica = open(disk, true, 0, { compactBytes: 64 * 1024 });
     const value = 'v'.repeat(4000);
     let compactions = 0;
     for (let i = 1; i <= 3000; i++) {
@@ -65,12 +66,38 @@ describe('a member of the quorum register', () => {
       if (i % 260 !== 0) continue;
       compactions += replica.status().counters['compactions']!;
       const { digest, lastIndex } = replica.status();
-      replica = open(disk, false, 0, 64 * 1024);
+      replica = open(disk, false, 0, { compactBytes: 64 * 1024 });
       expect(replica.status()).toMatchObject({ role: 'member', digest, problem: undefined });
       expect(replica.status().lastIndex).toBeLessThanOrEqual(lastIndex);
     }
     expect(compactions).toBeGreaterThan(2);
     expect(read(replica, 'k7')).toBe(`2807 ${value}`);
+  });
+
+  it('has room for so many keys and bytes; what it has can be written anew, if it does not grow beyond that', () => {
+    const disk = new MemoryDisk();
+    const limits = { maxKeys: 2, maxBytes: 2 * (ENTRY_OVERHEAD_BYTES + 1) + 20 };
+    let replica = open(disk, true, 0, { limits });
+    let counter = 0;
+    const put = (key: string, bytes: number): string => {
+      replica.propose(request(++counter, write(key, counter, 'v'.repeat(bytes))), 0);
+      const ready = replica.takeReady()!;
+      disk.carryOut(ready.persist);
+      const { status, body } = ready.replies[0]!.reply;
+      return status === 'ok' ? status : `${status}: ${decodeText(body)}`;
+    };
+    expect([put('a', 10), put('b', 10), put('b', 10)]).toEqual(['ok', 'ok', 'ok']);
+    expect(put('c', 0)).toBe('busy: the store is full: 2 keys');
+    expect(put('a', 11)).toBe(`busy: the store is full: ${limits.maxBytes} of ${limits.maxBytes} bytes`);
+    expect([put('b', 5), put('a', 15)]).toEqual(['ok', 'ok']);
+    expect(replica.status()).toMatchObject({ lastIndex: 5, counters: { full: 2, keys: 2 } });
+    // A member that had more before keeps it, and what comes late is no growth.
+    replica = open(disk, false, 0, { limits: { maxKeys: 1, maxBytes: 1 } });
+    expect([read(replica, 'a')?.length, read(replica, 'b')?.length]).toEqual([15, 5]);
+    expect(put('a', 15)).toBe('ok');
+    counter = 0;
+    expect(put('a', 99)).toBe('ok');
+    expect(read(replica, 'a')?.length).toBe(15);
   });
 
   it('refuses what is no register operation, and the disk of another seat', () => {
