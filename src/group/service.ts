@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-
 import { ByteReader, ByteWriter } from './byte-codec.ts';
 import type { DiskOperation } from './disk.ts';
 import type { Request } from './message.ts';
@@ -94,13 +92,6 @@ export class Service {
   /** Of the state and its place in the order. Equal at all members that have applied as much. */
   digest(): string {
     return this.#machine.digest();
-  }
-
-  /** Over everything, sessions included: slow. For a scrub. */
-  fullDigest(): string {
-    const hash = createHash('sha256');
-    for (const chunk of this.snapshot()) hash.update(chunk);
-    return hash.digest('hex');
   }
 }
 

@@ -52,7 +52,8 @@ export interface StateMachine {
   takeWrites(): readonly DiskOperation[];
   /**
    * The whole state in chunks of at most 64 KiB, as it was at the time of the call, whatever is applied while they are taken
-   * (copy-on-write). Several may be under way. Whoever stops early calls the iterator's return().
+   * (copy-on-write). Several may be under way. Whoever stops early calls the iterator's return(). Taking the last one may throw
+   * DamagedStateError: a snapshot goes through everything anyway, so a machine may compare it with its digest then.
    */
   snapshot(): Iterable<Uint8Array>;
   /** Becomes the state that snapshot() gave. Throws SnapshotError and changes nothing when the chunks are not one. */
@@ -64,6 +65,11 @@ export interface StateMachine {
 /** A snapshot that is cut short, damaged, or of another kind. */
 export class SnapshotError extends Error {
   override readonly name = 'SnapshotError';
+}
+
+/** What is in memory is not what its digest says: bad memory, or a bug. Whoever finds it must not go on: what is on disk is still good. */
+export class DamagedStateError extends Error {
+  override readonly name = 'DamagedStateError';
 }
 
 /** Takes one chunk after the other; throws SnapshotError where there is none. */

@@ -68,11 +68,6 @@ export class KvMachine implements StateMachine {
     return this.#store.digest();
   }
 
-  /** The digest, computed anew from all there is. It must equal digest(). */
-  scrub(): string {
-    return this.#store.scrub();
-  }
-
   /** Values are copied: what comes in shares memory with a message, and would keep all of it. */
   #carryOut(operation: KvOperation): Reply {
     const { kind, key } = operation;

@@ -81,13 +81,6 @@ export class KvStore {
     return this.#sum.toString();
   }
 
-  /** The digest computed anew from everything that is there: another one than digest() says that memory is damaged. Slow, about 1 ms a MB. */
-  scrub(): string {
-    const sum = new HashSum();
-    for (const [key, { value }] of this.#tree.entries()) sum.add(hashEntry(key, value));
-    return sum.toString();
-  }
-
   /** Costs nothing now; changes made while somebody holds it copy what they touch. */
   freeze(): FrozenStore {
     return { entries: valuesOf(this.#tree.freeze()), size: this.#tree.size, digest: this.digest() };

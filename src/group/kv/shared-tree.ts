@@ -80,11 +80,6 @@ export class SharedTree<V> {
     return true;
   }
 
-  /** In the order of keys, as long as nothing changes. */
-  entries(): Iterable<readonly [string, V]> {
-    return entriesOf(this.#root);
-  }
-
   /** All there is now, for as long as the caller wants. */
   freeze(): Frozen<V> {
     this.#epoch++;
