@@ -31,7 +31,7 @@ export interface GroupHealth {
 
 /**
  * How a group is, from what its members say: the one measure for people, programs and balancers. Who is up and is not counted by the leader, or by the
- * newest membership where nobody leads, serves nobody. Without a majority of the view service no failure is masked, however many members are left;
+ * newest membership where nobody leads, serves nobody. Without a majority of the view service nobody can be left out, so all of the view are needed;
  * `viewService` undefined: there is none, or whoever looks does not see it.
  */
 export function assessGroup(mode: Mode, sightings: readonly Sighting[], viewService?: ViewServiceSighting): GroupHealth {
@@ -42,9 +42,10 @@ export function assessGroup(mode: Mode, sightings: readonly Sighting[], viewServ
   const voters = reference && new Set(reference.members.filter(({ isVoter }) => isVoter).map(({ id }) => id));
   const counts = (id: string): boolean => (voters?.has(id) ?? true) && leader?.suspected.includes(id) !== true;
   const serving = living.filter(({ id, problem }) => problem === undefined && counts(id)).length;
-  const needed = neededOf(mode, traitsOf(mode).needs === 'votes' ? sightings.length : (voters?.size ?? sightings.length));
+  const counted = voters?.size ?? sightings.length;
   const isFenceLost = viewService !== undefined && viewService.living < majorityOf(viewService.servers);
-  const sparesLeft = Math.min(serving - needed, isFenceLost ? 0 : Infinity);
+  const needed = Math.max(neededOf(mode, traitsOf(mode).needs === 'votes' ? sightings.length : counted), isFenceLost ? counted : 0);
+  const sparesLeft = serving - needed;
   return {
     members: sightings.length, serving, needed, sparesLeft,
     summary: summarize(sightings.length, serving, needed, sparesLeft, isFenceLost),
@@ -71,10 +72,8 @@ function newest(statuses: readonly ReplicaStatus[]): ReplicaStatus | undefined {
 }
 
 function summarize(members: number, serving: number, needed: number, sparesLeft: number, isFenceLost: boolean): string {
-  const living = `${serving} of ${members} members serve`;
-  if (sparesLeft < 0) return `${living}: ${needed} ${needed === 1 ? 'is' : 'are'} needed, more have failed than the group can mask`;
-  if (!isFenceLost) return `${living}, ${sparesLeft} more may fail`;
-  return `${living}, 0 more may fail: the view service has no majority`;
+  const living = `${serving} of ${members} members serve, ${sparesLeft < 0 ? `${needed} ${needed === 1 ? 'is' : 'are'} needed` : `${sparesLeft} more may fail`}`;
+  return isFenceLost ? `${living}: the view service has no majority` : living;
 }
 
 /** Members that have applied equally much are in the same state, or one of them is wrong. */

@@ -15,7 +15,7 @@ import { openHost, type OpenHost } from './host-driver.ts';
 export interface GroupPlace {
   readonly mode: Mode;
   readonly clusterId: string;
-  /** Of the group, for modes in which answers are voted. */
+  /** Of the group, for modes in which answers are voted: how many are believed is settled when a client is opened, and stays so when the group grows. */
   readonly members: number;
   /** Balancers or members. */
   readonly targets: readonly { readonly host: string; readonly port: number }[];

@@ -70,4 +70,5 @@ async function act(name: string, args: ActionArgs): Promise<void> {
   const answer = await askGroup(control, 'POST', `/${name}`, { members, direction, withClients: args['with-clients'] });
   reporter.json({ type: name, ...answer });
   reporter.result(`${name}: ${String(answer['done'])}`);
+  if (answer['note'] !== undefined) reporter.info(String(answer['note']));
 }

@@ -129,7 +129,10 @@ function handlers(args: GroupUpArgs, supervisor: GroupSupervisor): Record<string
     'POST /restart': (body) => each(body, (id) => supervisor.restart(id)),
     'POST /rebuild': (body) => each(body, (id) => supervisor.rebuild(id)),
     'POST /remove': (body) => each(body, (id) => supervisor.remove(id)),
-    'POST /add': async () => ({ done: await asRequest(() => supervisor.add()) }),
+    'POST /add': async () => ({
+      done: await asRequest(() => supervisor.add()),
+      ...(traitsOf(args.mode).needs === 'votes' ? { note: 'clients that were opened before go on believing as few equal answers as then: open them anew' } : {}),
+    }),
     'POST /heal': async () => {
       await supervisor.heal();
       return { done: 'all links' };

@@ -32,7 +32,8 @@ export const loadCommand: CommandModule<object, LoadArgs> = {
       })
       .example('$0 kv load --clients 8 --seconds 20 --history h.jsonl', 'in one terminal')
       .example('$0 group kill leader', 'meanwhile, in another')
-      .example('$0 kv check h.jsonl', 'was it as if there were one server?') as unknown as Argv<LoadArgs>,
+      .example('$0 kv check h.jsonl', 'was it as if there were one server?')
+      .epilogue('Where answers are voted (sequencer, active), clients count as the group was when they were opened: begin anew after `group add`.') as unknown as Argv<LoadArgs>,
   async handler(args) {
     const { runLoad } = await import('./load-run.ts');
     await runLoad(args);

@@ -13,7 +13,8 @@ interface Choice {
 /** What members say to one request. Each has one vote, however often it speaks and over whichever connection; equal are status, offset and body. */
 export class Ballot {
   readonly #members: number;
-  readonly #votes: number;
+  /** Equal ones that are an answer. */
+  readonly votes: number;
   readonly #isRepeatable: boolean;
   readonly #choices: Choice[] = [];
   readonly #voters = new Set<string>();
@@ -26,7 +27,7 @@ export class Ballot {
    */
   constructor(members: number, votes: number, isRepeatable: boolean) {
     this.#members = members;
-    this.#votes = votes;
+    this.votes = votes;
     this.#isRepeatable = isRepeatable;
   }
 
@@ -47,14 +48,14 @@ export class Ballot {
 
   /** What enough members said. Without its digest, on which nobody has voted. */
   get answer(): Reply | undefined {
-    return this.#choices.find(({ voters }) => voters.size >= this.#votes)?.reply;
+    return this.#choices.find(({ voters }) => voters.size >= this.votes)?.reply;
   }
 
   /** Even if all who have not answered said the same, it would not be enough. */
   get isHopeless(): boolean {
     if (this.#isRepeatable) return false;
     const best = Math.max(0, ...this.#choices.map(({ voters }) => voters.size));
-    return best + Math.max(0, this.#members - this.#voters.size) < this.#votes;
+    return best + Math.max(0, this.#members - this.#voters.size) < this.votes;
   }
 
   /** Who said what. */

@@ -192,7 +192,7 @@ describe('whom a voting client asks', () => {
     t.answer(0, READ, reply('ok', 'X'));
     t.answer(1, READ, reply('unavailable', 'no view'));
     t.waitUntil(t.now + 10_000);
-    expect(t.ends()).toEqual(['1 unknown: no answer in 10000 ms (m0: ok "X"; m1: unavailable "no view")']);
+    expect(t.ends()).toEqual(['1 unknown: no answer in 10000 ms (it takes 2 alike; m0: ok "X"; m1: unavailable "no view")']);
     expect(t.client.nextTimeout()).toBe(Infinity);
     expect(t.client.pending).toBe(0);
   });
