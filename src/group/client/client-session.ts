@@ -35,6 +35,8 @@ export interface Flight<State> {
  * A session is opened when the first operation that needs one is next. A request gets its serial when it leaves for the first
  * time, so serials have no holes, and what has no serial was surely never executed. When the group says that a session has expired, the
  * operation that heard it ends unknown, what has not left yet gets another session, and what has left waits for its own reply.
+ * Unknown also where it left once only: a balancer that turns to the next leader sends it again, members pass it on, and the copy before
+ * may have been executed while the session was there.
  */
 export class ClientSession<State> {
   readonly counters = new ClientCounters();
