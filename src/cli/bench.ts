@@ -1,6 +1,7 @@
 import type { Argv, CommandModule } from 'yargs';
 
 import { duration, flagValue, rate, seed, size, whole } from './flags.ts';
+import type { CommandGroup } from './program.ts';
 import { parseProbability } from '../core/units.ts';
 
 const MAX_SEEDS = 1000;
@@ -47,6 +48,7 @@ const goodputCommand: CommandModule<object, GoodputArgs> = {
         rounds: { type: 'string', requiresArg: true, describe: 'runs of each contestant, in turn (default 3)', coerce: whole('--rounds', 'number of rounds', 1, MAX_ROUNDS) },
         ...COMMON,
       })
+      .example('$0 bench goodput --quick', 'does it work?')
       .epilogue('Sender and receiver are processes of their own. Ratios are taken within a round: judge by them and by the CPU time, not by MB/s.') as unknown as Argv<GoodputArgs>,
   async handler(args) {
     const { runGoodput } = await import('./bench-run.ts');
@@ -70,6 +72,7 @@ const lossCommand: CommandModule<object, LossArgs> = {
         seeds: { type: 'string', requiresArg: true, describe: 'how many seeds (default 10 in the simulator, 1 on sockets)', coerce: whole('--seeds', 'number of seeds', 1, MAX_SEEDS) },
         ...COMMON,
       })
+      .example('$0 bench loss --where simulator --out results', 'the loss sweep in virtual time, with plots')
       .epilogue('fixed has a window of one and of two bandwidth-delay products. The same seeds give the same numbers in the simulator, on any machine.') as unknown as Argv<LossArgs>,
   async handler(args) {
     const { runLoss } = await import('./bench-run.ts');
@@ -77,19 +80,17 @@ const lossCommand: CommandModule<object, LossArgs> = {
   },
 };
 
-export const benchCommand: CommandModule = {
-  command: 'bench <benchmark>',
+export const benchCommand: CommandGroup = {
+  command: 'bench',
   describe: 'measures: goodput without loss, and what loss does to it',
   builder: (yargs: Argv) =>
     yargs
-      .command([goodputCommand, lossCommand] as CommandModule[])
       .demandCommand(1, 'name a benchmark: goodput or loss')
       .example('$0 bench goodput', 'how close to plain dgram and to the kernel')
       .example('$0 bench loss --where simulator --out results', 'the loss sweep in virtual time, with plots')
       .example('$0 bench loss --loss 0,5%,20% --rate 20mbit --rtt 100ms', 'another link'),
-  handler() {
-    // yargs runs the benchmark's own handler.
-  },
+  subcommands: [goodputCommand, lossCommand],
+  handler: () => {},
 };
 
 /** `0,5%,0.2`: loss rates in ascending order. Throws Error with one line. */

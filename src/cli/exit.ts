@@ -8,7 +8,7 @@ export const Exit = {
   noConnection: 3,
   /** ECONNRESET: the peer lost or gave up an established connection. */
   connectionReset: 4,
-  /** ETIMEDOUT: an established connection fell silent; a crash, detected and not masked. */
+  /** ETIMEDOUT: an established connection fell silent, or a group gave no answer in time: crashes, detected and not masked. */
   timedOut: 5,
   bytesDiffer: 6,
   /** A verdict or a --threshold is not what was expected. */

@@ -7,7 +7,7 @@ import { explainUsage } from './usage.ts';
 // `any`: each module knows its own arguments; a list of them has no common type.
 export type Command = CommandModule<any, any>;
 
-/** A command that does nothing itself. */
+/** A command that does nothing itself; `builder` says what there is besides its subcommands. */
 export interface CommandGroup extends CommandModule {
   readonly subcommands: readonly Command[];
 }
@@ -86,7 +86,7 @@ function buildParser(args: string[], commands: readonly Command[], columns: numb
 }
 
 /**
- * Adds --json and --quiet, listed last. And every flag of type string needs its value: yargs takes a flag that has a default and stands
+ * Adds --json and --quiet, listed last, to each command that does something. And every flag of type string needs its value: yargs takes a flag that has a default and stands
  * without a value (`--user-timeout` alone) for one that was not given.
  */
 function withCommonOptions(module: Command): Command {
@@ -99,6 +99,8 @@ function withCommonOptions(module: Command): Command {
       parser.group([], 'Positionals:').group([], 'Options:');
       if (typeof builder === 'function') void builder(parser);
       else if (builder !== undefined) parser.options(builder);
+      const { subcommands } = module as Partial<CommandGroup>;
+      if (subcommands !== undefined) return parser.command(subcommands.map(withCommonOptions));
       const { string } = (parser as Argv & { getOptions(): { string: string[] } }).getOptions();
       return parser
         .requiresArg(string.filter((key) => !positionals.has(key)))

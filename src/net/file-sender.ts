@@ -7,7 +7,7 @@ import { FileTransfer, type FileTransferOptions, type FileTransferOutcome } from
 import { traitsOf, type Mode } from '../group/modes.ts';
 import type { ConnectionInfo } from '../tcp/connection.ts';
 import { monotonicNow } from './driver.ts';
-import { RemoteGroup, type GroupPlace } from './group-client.ts';
+import { NoAnswerError, RemoteGroup, type GroupPlace } from './group-client.ts';
 
 /** Appends on their way at a time. Where everybody is asked, nothing keeps more than one in order. */
 function windowIn(mode: Mode): number {
@@ -135,7 +135,7 @@ export async function listFiles(place: GroupPlace): Promise<FileEntry[]> {
 }
 
 function entriesOf(outcome: OperationOutcome, rejection: string | undefined): FileEntry[] {
-  if (outcome.kind === 'failed') throw new Error(rejection === undefined ? outcome.reason : `${outcome.reason}; ${rejection}`);
+  if (outcome.kind === 'failed') throw new NoAnswerError(rejection === undefined ? outcome.reason : `${outcome.reason}; ${rejection}`);
   const entries = outcome.reply.status === 'ok' ? decodeFileEntries(outcome.reply.body) : undefined;
   if (entries === undefined) throw new Error(`the group does not say what it holds: ${outcome.reply.status}`);
   return entries;

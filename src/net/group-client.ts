@@ -32,6 +32,11 @@ export interface GroupClientOptions extends GroupPlace {
   readonly window?: number;
 }
 
+/** No answer came from the group in time, or none that counts: more has failed than it masks, or nobody is there. */
+export class NoAnswerError extends Error {
+  override readonly name = 'NoAnswerError';
+}
+
 type Waiting = Map<number, (outcome: OperationOutcome) => void>;
 
 /** A client of a group, whatever it replicates, on a UDP socket of its own. It keeps the process alive until it is closed: between two dials nothing else does. */

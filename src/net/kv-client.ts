@@ -8,10 +8,13 @@ export class KvError extends Error {
   override readonly name = 'KvError';
   /** Whether it may have been, or may yet be, executed. */
   readonly outcome: 'not-executed' | 'unknown';
+  /** The group answered, and said no. */
+  readonly isAnswered: boolean;
 
-  constructor(message: string, outcome: 'not-executed' | 'unknown') {
+  constructor(message: string, outcome: 'not-executed' | 'unknown', isAnswered: boolean) {
     super(message);
     this.outcome = outcome;
+    this.isAnswered = isAnswered;
   }
 }
 
@@ -39,9 +42,9 @@ export class KvClient {
 }
 
 function resultOf(outcome: OperationOutcome, rejection: string | undefined): KvResult {
-  if (outcome.kind === 'failed') throw new KvError(rejection === undefined ? outcome.reason : `${outcome.reason}; ${rejection}`, outcome.outcome);
+  if (outcome.kind === 'failed') throw new KvError(rejection === undefined ? outcome.reason : `${outcome.reason}; ${rejection}`, outcome.outcome, false);
   const { status, body } = outcome.reply;
   const result = status === 'ok' ? decodeKvResult(body) : undefined;
   if (result !== undefined) return result;
-  throw new KvError(`${status}${body.length > 0 ? `: ${new TextDecoder().decode(body)}` : ''}`, status === 'refused' || status === 'busy' ? 'not-executed' : 'unknown');
+  throw new KvError(`${status}${body.length > 0 ? `: ${new TextDecoder().decode(body)}` : ''}`, status === 'refused' || status === 'busy' ? 'not-executed' : 'unknown', true);
 }

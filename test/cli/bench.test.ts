@@ -42,7 +42,7 @@ describe('sweepOf', () => {
 
 describe('bench', () => {
   it.each([
-    [['bench'], /missing: benchmark/],
+    [['bench'], /name a benchmark/],
     [['bench', 'loss', '--loss', '95%'], /--loss: a loss of 0\.95 is too much/],
     [['bench', 'loss', '--where', 'moon'], /--where/],
     [['bench', 'loss', '--rtt'], /--rtt needs a value/],

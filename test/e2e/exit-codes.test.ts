@@ -52,11 +52,11 @@ describe('exit codes', () => {
     expect(second.stderr).toMatch(/^failmask: .*EADDRINUSE.*\n$/);
   });
 
-  it('1: a group that lets nobody in', async () => {
+  it('5: a group that lets nobody in', async () => {
     const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const get = failmask(['kv', 'get', 'key', '--to', `127.0.0.1:${(server.address() as { port: number }).port}`, '--mode', 'raft', '--timeout', '500ms']);
-    expect(await get.code()).toBe(1);
+    expect(await get.code()).toBe(5);
     expect(get.stderr).toMatch(/^failmask: get key: .*500 ms.*\n$/);
     server.close();
   });

@@ -63,7 +63,7 @@ describe('a group of processes', () => {
     // More than it can mask: an error in bounded time, and no answer.
     expect((await run('group', 'kill', 'leader', '--control', control)).code).toBe(0);
     const failed = await kv('get', 'colour', '--timeout', '1s');
-    expect([failed.code, failed.stdout]).toEqual([1, '']);
+    expect([failed.code, failed.stdout]).toEqual([5, '']);
     expect(failed.stderr).toMatch(/get colour: .*no answer in/);
   });
 
@@ -183,6 +183,15 @@ describe('a group of processes', () => {
     const { code, stderr } = await run(...args, '--control', control);
     expect(code).toBe(1);
     expect(stderr).toMatch(reason);
+  });
+
+  it('kv load that is interrupted says what it saw, and that it was: exit code 130', async () => {
+    const { control } = await start('--size', 1);
+    const load = failmask(['kv', 'load', '--control', control, '--seconds', '60', '--json']);
+    await load.until(() => load.objects.some(({ type }) => type === 'interval'));
+    load.kill('SIGINT');
+    expect(await load.code()).toBe(130);
+    expect(load.summary['ok']).toBeGreaterThan(0);
   });
 
   it('without a group, its commands say so', async () => {

@@ -13,23 +13,24 @@ interface ActionArgs {
   'with-clients'?: boolean;
 }
 
-/** What `group up` does for others, with members to name. */
+/** What `group up` does for others, with members to name, and an example. */
 const ACTIONS = [
-  ['kill', 'SIGKILL: they are gone, without a word'],
-  ['pause', 'SIGSTOP: they are silent, and think that no time passes'],
-  ['resume', 'SIGCONT'],
-  ['restart', 'start those again that have ended, with the disk that they had'],
-  ['rebuild', 'their disk is not to be believed: a new member takes the place of each'],
-  ['remove', 'out of the group, and their processes with them'],
+  ['kill', 'end processes by SIGKILL: they are gone, without a word', 'leader', 'who takes over?'],
+  ['pause', 'stop processes by SIGSTOP: they are silent, and think that no time passes', 'm2', 'a member that seems dead'],
+  ['resume', 'let paused processes go on (SIGCONT)', 'm2', 'it wakes, and catches up'],
+  ['restart', 'start processes again that have ended, with the disk that they had', 'm1 m2', 'one after the other'],
+  ['rebuild', 'replace members whose disk is lost or damaged by new ones, which catch up', 'm2', 'a new member gets everything from the others'],
+  ['remove', 'take members out of the group, and end their processes', 'm3', 'the others go on, and fewer are a majority'],
 ] as const;
 
-function actionCommand(name: string, describe: string): CommandModule<object, ActionArgs> {
+function actionCommand(name: string, describe: string, members: string, what: string): CommandModule<object, ActionArgs> {
   return {
     command: `${name} <members..>`,
     describe,
     builder: (yargs: Argv) => yargs
       .positional('members', { type: 'string', array: true, demandOption: true, describe: 'm1, m2, … as in `group status`; `leader` is the leader or primary of the moment' })
-      .options({ control: controlOption }) as unknown as Argv<ActionArgs>,
+      .options({ control: controlOption })
+      .example(`$0 group ${name} ${members}`, what) as unknown as Argv<ActionArgs>,
     handler: (args) => act(name, args),
   };
 }
@@ -51,18 +52,18 @@ export const partitionCommand: CommandModule<object, ActionArgs> = {
 export const healCommand: CommandModule<object, ActionArgs> = {
   command: 'heal',
   describe: 'end every partition',
-  builder: (yargs: Argv) => yargs.options({ control: controlOption }) as unknown as Argv<ActionArgs>,
+  builder: (yargs: Argv) => yargs.options({ control: controlOption }).example('$0 group heal', 'what was apart hears each other again') as unknown as Argv<ActionArgs>,
   handler: (args) => act('heal', args),
 };
 
 export const addCommand: CommandModule<object, ActionArgs> = {
   command: 'add',
   describe: 'start a new member, which catches up',
-  builder: (yargs: Argv) => yargs.options({ control: controlOption }) as unknown as Argv<ActionArgs>,
+  builder: (yargs: Argv) => yargs.options({ control: controlOption }).example('$0 group add', 'returns when the group counts on it') as unknown as Argv<ActionArgs>,
   handler: (args) => act('add', args),
 };
 
-export const actionCommands = ACTIONS.map(([name, describe]) => actionCommand(name, describe));
+export const actionCommands = ACTIONS.map(([name, describe, members, what]) => actionCommand(name, describe, members, what));
 
 async function act(name: string, args: ActionArgs): Promise<void> {
   const reporter = new Reporter(args);

@@ -13,7 +13,7 @@ export interface GroupMemberArgs extends TransportArgs {
 
 export const memberCommand: CommandModule<object, GroupMemberArgs> = {
   command: 'member',
-  describe: 'one of the k+1 members that hold the file of a send to several addresses',
+  describe: 'no part of a `group up`: takes one file, of a `failmask send A,B,…`, and ends',
   builder: (yargs: Argv) =>
     yargs
       // Groups are printed in the order in which they are first named.

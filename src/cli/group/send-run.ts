@@ -6,6 +6,7 @@ import { formatRate } from '../../core/units.ts';
 import type { FileEntry } from '../../group/file-store-operation.ts';
 import type { FileTransferOptions, FileTransferOutcome } from '../../group/file-transfer.ts';
 import { FileSender, listFiles } from '../../net/file-sender.ts';
+import { NoAnswerError } from '../../net/group-client.ts';
 import { textTable } from '../../report/table.ts';
 import { CommandError, Exit, type ExitCode } from '../exit.ts';
 import { Reporter } from '../output.ts';
@@ -57,16 +58,25 @@ export async function runGroupSend(args: GroupSendArgs, name: string): Promise<v
 
 export async function runFiles(args: FilesArgs): Promise<void> {
   const reporter = new Reporter(args);
-  const entries = await listFiles(await findTarget(args, 'file'));
+  const entries = await filesOf(await findTarget(args, 'file'));
   reporter.json({ type: 'files', files: entries.map((entry) => ({ name: entry.name, committed: entry.isCommitted, bytes: entry.length, sha256: hex(entry), transfer: entry.transferId })) });
   reporter.result(entries.length === 0 ? 'no files' : textTable(['name', 'bytes', 'state', 'sha256'], entries.map((entry) => [
     entry.name, String(entry.length), entry.isCommitted ? 'committed' : `incomplete, of ${entry.transferId}`, hex(entry),
   ])));
 }
 
+/** Throws CommandError when the group does not answer. */
+async function filesOf(place: Target): Promise<FileEntry[]> {
+  try {
+    return await listFiles(place);
+  } catch (error) {
+    throw error instanceof NoAnswerError ? new CommandError(error.message, Exit.timedOut) : error;
+  }
+}
+
 /** Whom the name is taken from; undefined when nobody holds it. `path`: of a file that can be read twice. */
 async function planTakeOver(place: Target, name: string, path: string | undefined): Promise<FileTransferOptions['takeOver']> {
-  const entry = (await listFiles(place)).find((each) => each.name === name);
+  const entry = (await filesOf(place)).find((each) => each.name === name);
   if (entry === undefined) return undefined;
   return { from: entry.transferId, isAnew: path === undefined || !(await isBeginningOf(path, entry)) };
 }

@@ -33,7 +33,7 @@ export function nameOf({ file, name }: Pick<GroupSendArgs, 'file' | 'name'>): st
 
 export const groupSendCommand: CommandModule<object, GroupSendArgs> = {
   command: 'send [file]',
-  describe: 'sends FILE or stdin to a group that was started with --service file',
+  describe: 'send FILE or stdin to a group that was started with --service file',
   builder: (yargs: Argv) =>
     yargs
       .positional('file', { type: 'string', default: '-', describe: 'what to send; - is stdin', coerce: flagValue('FILE', (text) => text) })
@@ -58,7 +58,7 @@ export const groupSendCommand: CommandModule<object, GroupSendArgs> = {
 export const filesCommand: CommandModule<object, FilesArgs> = {
   command: 'files',
   describe: 'what a group that was started with --service file holds',
-  builder: (yargs: Argv) => yargs.options(options) as unknown as Argv<FilesArgs>,
+  builder: (yargs: Argv) => yargs.options(options).example('$0 group files', 'names, bytes, state, SHA-256') as unknown as Argv<FilesArgs>,
   async handler(args) {
     const { runFiles } = await import('./send-run.ts');
     await runFiles(args);

@@ -33,7 +33,7 @@ const NONE = '–';
 export const statusCommand: CommandModule<object, StatusArgs> = {
   command: 'status',
   describe: 'who lives, who leads, who lags, and how many spares are left',
-  builder: (yargs: Argv) => yargs.options({
+  builder: (yargs: Argv) => yargs.example('$0 group status --watch', 'while you hurt the group in another terminal').options({
     control: controlOption,
     watch: { alias: 'w', type: 'boolean', default: false, describe: 'again and again, until Ctrl-C' },
   }) as unknown as Argv<StatusArgs>,

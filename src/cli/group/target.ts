@@ -19,10 +19,10 @@ export interface TargetArgs {
 /** How clients find their group. */
 export const targetOptions = {
   control: { ...controlOption, describe: 'where `group up` listens: tells mode and balancers' },
-  to: { type: 'string', requiresArg: true, describe: 'HOST:PORT,… of balancers or members, without asking --control; needs --mode', coerce: hostPorts('--to') },
+  to: { type: 'string', requiresArg: true, describe: 'HOST:PORT,… of balancers or members, needs --mode. Default: as --control tells', coerce: hostPorts('--to') },
   mode: { choices: MODES, requiresArg: true, describe: 'of the group, with --to' },
   members: { type: 'string', requiresArg: true, describe: 'of the group, with --to, in the modes in which a majority of answers counts: sequencer, active, quorum', coerce: whole('--members', 'number of members', 1, 9) },
-  cluster: { type: 'string', requiresArg: true, describe: 'name of the group, with --to' },
+  cluster: { type: 'string', requiresArg: true, describe: 'name of the group, with --to; default: failmask' },
   timeout: { type: 'string', default: '10s', requiresArg: true, describe: 'an operation that is not answered by then has failed', coerce: duration('--timeout', 1) },
 } satisfies Record<string, Options>;
 

@@ -28,6 +28,22 @@ export interface GroupUpArgs {
 
 const MAX_SIZE = 9;
 
+const EPILOGUE = `Which mode:
+  raft            a leader; goes on while a majority is up. If in doubt, this
+  primary-backup  a primary; goes on with one member, and three servers beside
+  sequencer       a leader orders, all answer, clients take what most say
+  active          the same without a leader: order by agreement. Slowest
+  quorum          nobody orders: get and put only. Fastest
+Modes with views are primary-backup, sequencer and active.
+
+Faults: wrong-value and two-faced lie, to clients, or to members, too; all tell
+the same lie, or each another (wrong-value:independent). drops-replies and
+drops-requests drop all, or a part (drops-replies:50%). slow answers clients
+after 500 ms, or more (slow:2s).
+
+Runs until Ctrl-C, and exits with 0 then. Members speak with no authentication:
+keep them on loopback or a network that you trust.`;
+
 export const upCommand: CommandModule<object, GroupUpArgs> = {
   command: 'up',
   describe: 'start a replicated service: members and balancers as processes of their own',
@@ -35,11 +51,11 @@ export const upCommand: CommandModule<object, GroupUpArgs> = {
     yargs
       .options({
         size: { alias: 'n', type: 'string', default: '3', requiresArg: true, describe: 'members', coerce: whole('--size', 'number of members', 1, MAX_SIZE) },
-        mode: { alias: 'm', choices: MODES, default: 'raft' as const, requiresArg: true, describe: 'how they agree' },
+        mode: { alias: 'm', choices: MODES, default: 'raft' as const, requiresArg: true, describe: 'how they agree: see below' },
         service: { alias: 's', choices: SERVICES, default: 'kv' as const, requiresArg: true, describe: 'kv: a key-value store; file: takes files, each member keeps them as DIR/MEMBER/files/NAME (with --data-dir DIR)' },
-        'data-dir': { type: 'string', requiresArg: true, describe: 'where members keep their disks; default: a temporary directory', coerce: flagValue('--data-dir', (text) => text) },
+        'data-dir': { type: 'string', requiresArg: true, describe: 'where members keep their disks, from one start to the next; default: a temporary directory', coerce: flagValue('--data-dir', (text) => text) },
         proxy: {
-          type: 'string', requiresArg: true, describe: 'a lossy proxy on every link, in tc-netem\'s words: "loss 10% delay 5ms"; "limit 1000" is a perfect one',
+          type: 'string', requiresArg: true, describe: 'a lossy proxy on every link, in tc-netem\'s words: "loss 10% delay 5ms"; "limit 1000" is a perfect one. Default: none, and `group partition` has nothing to cut',
           coerce: flagValue('--proxy', (text) => parseProfile(text)),
         },
         balancers: { type: 'string', default: '1', requiresArg: true, describe: 'balancers in front', coerce: whole('--balancers', 'number of balancers', 0, MAX_SIZE) },
@@ -47,17 +63,17 @@ export const upCommand: CommandModule<object, GroupUpArgs> = {
         host: { alias: 'H', type: 'string', default: '127.0.0.1', requiresArg: true, describe: 'address that everything listens on', coerce: flagValue('--host', (text) => text) },
         control: { ...controlOption, describe: 'HOST:PORT (TCP) to listen on for `group status`, `group kill`, …', coerce: listenAddress('--control') },
         cluster: { type: 'string', default: 'failmask', requiresArg: true, describe: 'name of the group: members of another are refused', coerce: flagValue('--cluster', checkCluster) },
-        fence: { choices: ['view-service', 'none'] as const, default: 'view-service' as const, requiresArg: true, describe: 'who decides that a primary is dead: a majority outside the group, or timeouts alone' },
-        faulty: { type: 'string', array: true, requiresArg: true, describe: 'a fault on request: 2:wrong-value, 3:two-faced, 1:drops-replies, 1:drops-requests, 4:slow' },
-        'replace-after': { type: 'string', requiresArg: true, describe: 'a member that a balancer has found down for so long is replaced by a new process, which catches up', coerce: duration('--replace-after') },
-        'election-timeout': { type: 'string', requiresArg: true, describe: 'silence after which a leader is taken for dead', coerce: duration('--election-timeout', 50) },
-        seed: { type: 'string', requiresArg: true, describe: 'of the proxies', coerce: seed('--seed') },
+        fence: { choices: ['view-service', 'none'] as const, default: 'view-service' as const, requiresArg: true, describe: 'modes with views only: who decides that a member is dead, a majority of three servers outside the group, or timeouts alone, each member for itself' },
+        faulty: { type: 'string', array: true, requiresArg: true, describe: 'MEMBER:FAULT …: members that are wrong on purpose, as in 2:wrong-value 4:slow:2s; see below. Default: none' },
+        'replace-after': { type: 'string', requiresArg: true, describe: 'a member that a balancer has found down for so long is replaced by a new one, which catches up. Default: only `group rebuild` replaces', coerce: duration('--replace-after') },
+        'election-timeout': { type: 'string', requiresArg: true, describe: 'silence after which a leader, or any member of a view, is taken for dead. Default: 1s', coerce: duration('--election-timeout', 50) },
+        seed: { type: 'string', requiresArg: true, describe: 'makes what the proxies do repeatable; drawn and printed if not given', coerce: seed('--seed') },
       })
       .example('$0 group up --size 5 --mode raft --proxy "loss 10% delay 5ms" --balancers 2', 'five members, each link through a lossy proxy')
       .example('$0 kv put colour blue', 'in another terminal')
       .example('$0 group up --service file --data-dir copies', 'a group that takes files; in another terminal: failmask group send photo.jpg')
       .example('$0 group kill leader', 'and a kv get still says blue')
-      .epilogue('Runs until Ctrl-C. Members speak with no authentication: keep them on loopback or a network that you trust.') as unknown as Argv<GroupUpArgs>,
+      .epilogue(EPILOGUE) as unknown as Argv<GroupUpArgs>,
   async handler(args) {
     const { runGroupUp } = await import('./up-run.ts');
     await runGroupUp(args);

@@ -14,7 +14,7 @@ export const checkCommand: CommandModule<object, CheckArgs> = {
   builder: (yargs: Argv) =>
     yargs
       .positional('file', { type: 'string', demandOption: true, describe: 'a history of `kv load`, JSON lines; - is stdin', coerce: flagValue('FILE', (text) => text) })
-      .example('$0 kv check h.jsonl', '') as unknown as Argv<CheckArgs>,
+      .example('$0 kv check h.jsonl', 'was it as if there were one server?') as unknown as Argv<CheckArgs>,
   async handler(args) {
     const { runCheck } = await import('./check-run.ts');
     runCheck(args);

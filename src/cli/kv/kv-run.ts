@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import type { KvOperation } from '../../group/kv/kv-operation.ts';
 import type { KvResult } from '../../group/kv/kv-result.ts';
+import { traitsOf } from '../../group/modes.ts';
 import { KvClient, KvError } from '../../net/kv-client.ts';
 import { CommandError, Exit, UsageError } from '../exit.ts';
 import { Reporter } from '../output.ts';
@@ -14,7 +15,9 @@ type Name = 'get' | 'put' | 'cas' | 'append' | 'del';
 export async function runKv(name: Name, args: KvArgs): Promise<void> {
   const reporter = new Reporter(args);
   const operation = operationOf(name, args);
-  const client = await KvClient.open(await findTarget(args, 'kv'));
+  const target = await findTarget(args, 'kv');
+  if (!traitsOf(target.mode).isOrdered && name !== 'get' && name !== 'put') throw new UsageError(`${name}: mode ${target.mode} is a register, which has get and put only`);
+  const client = await KvClient.open(target);
   try {
     const result = await client.execute(operation, { isStale: args.read === 'local' });
     report(reporter, name, args.key, result);
@@ -23,7 +26,7 @@ export async function runKv(name: Name, args: KvArgs): Promise<void> {
     reporter.json({ type: name, key: args.key, ok: error.outcome === 'unknown' ? null : false, error: error.message });
     // A read changes nothing, whether it was executed or not.
     const known = name === 'get' ? '' : error.outcome === 'unknown' ? '; it may have been executed, or not' : '; not executed';
-    throw new CommandError(`${name} ${args.key}: ${error.message}${known}`, Exit.runtimeError);
+    throw new CommandError(`${name} ${args.key}: ${error.message}${known}`, error.isAnswered ? Exit.runtimeError : Exit.timedOut);
   } finally {
     client.close();
   }

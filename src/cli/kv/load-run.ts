@@ -38,7 +38,11 @@ export async function runLoad(args: LoadArgs): Promise<void> {
     reporter.info(`${String(ok).padStart(7)} answered, p50 ${formatDuration(p50Ms)}${unknown > 0 ? `, ${unknown} unknown` : ''}`);
     reporter.json({ type: 'interval', ok, unknown, p50_ms: p50Ms });
   }, INTERVAL_MS);
-  onInterrupt(() => load.stop());
+  let isInterrupted = false;
+  onInterrupt(() => {
+    isInterrupted = true;
+    load.stop();
+  });
   try {
     await load.run();
   } finally {
@@ -48,7 +52,8 @@ export async function runLoad(args: LoadArgs): Promise<void> {
   const summary = summarizeLoad(events);
   reporter.json({ type: 'summary', ...summary });
   reporter.result(summaryText(summary));
-  if (summary.ok === 0) throw new CommandError('no operation was answered', Exit.runtimeError);
+  if (isInterrupted) throw new CommandError('', Exit.interrupted);
+  if (summary.ok === 0) throw new CommandError('no operation was answered', Exit.timedOut);
 }
 
 function summaryText({ operations, ok, notExecuted, unknown, seconds, perSecond, p50Ms, p99Ms, maxMs, longestGapMs, longestGapAtMs }: LoadSummary): string {

@@ -51,7 +51,8 @@ const modesCommand: CommandModule<object, ModesArgs> = {
         members: { alias: 'n', type: 'string', default: '5', requiresArg: true, describe: 'groups of 3, 5, 7, … up to so many members', coerce: whole('--members', 'number of members', 3, 9) },
         runs: { type: 'string', default: '9', requiresArg: true, describe: 'fail-overs of each kind', coerce: whole('--runs', 'number of runs', 1, 1000) },
         seed: { type: 'string', default: '1', requiresArg: true, describe: 'of the first run', coerce: seed('--seed') },
-      }) as unknown as Argv<ModesArgs>,
+      })
+      .example('$0 lab modes', 'messages, round trips and syncs an operation, and gaps') as unknown as Argv<ModesArgs>,
   async handler(args) {
     const { runModes } = await import('./modes-run.ts');
     runModes(args);
@@ -64,6 +65,6 @@ export const labCommand: CommandGroup = {
   command: 'lab',
   describe: 'experiments: what masks which failure, and why',
   subcommands,
-  builder: (yargs: Argv) => yargs.command([...subcommands]).demandCommand(1, 'name an experiment: why, modes'),
+  builder: (yargs: Argv) => yargs.demandCommand(1, 'name an experiment: why, modes'),
   handler: () => {},
 };
