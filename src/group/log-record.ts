@@ -2,7 +2,7 @@ import { ByteReader, ByteWriter } from './byte-codec.ts';
 import type { StoredEntry } from './storage.ts';
 
 /** Change it whenever older programs would misread what is written. */
-export const LOG_VERSION = 1;
+export const LOG_VERSION = 2;
 /** "FMLG". */
 const MAGIC = 0x464d4c47;
 
