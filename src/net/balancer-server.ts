@@ -60,7 +60,7 @@ export class BalancerServer {
         for (let failure = balancer.nextFailure(); failure !== undefined; failure = balancer.nextFailure()) options.onFailure(failure);
       },
     });
-    const page = await servePage(open.address, () => healthJson({ clusterId, pid: process.pid, ...open.host.balancer.report(monotonicNow()) }), () => healthHtml(open.host.balancer.report(monotonicNow())));
+    const page = await servePage(open.address, () => healthJson({ clusterId, pid: process.ppid, ...open.host.balancer.report(monotonicNow()) }), () => healthHtml(open.host.balancer.report(monotonicNow())));
     const server = new BalancerServer(open, routes, page);
     for (const member of beginning!.members) server.addMember(member);
     return server;

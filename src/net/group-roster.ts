@@ -224,14 +224,15 @@ export class GroupRoster {
     return member;
   }
 
-  /** What is to be done about it, too, when a port is taken. */
+  /** What is to be done about it, too, when a port or a disk is taken. */
   async #explain(identity: Identity, reason: string): Promise<string> {
     const { kind, port } = identity;
+    if (reason.includes('EBUSY')) return `${reason}: a group runs on these disks already; end it, or give another --data-dir`;
     if (port === 0 || !reason.includes('EADDRINUSE')) return reason;
     const { address } = this.place(identity);
     if (kind !== 'balancer') return `UDP ${address} is taken, and the group knows it by this address: end whoever has it (${reason})`;
     // Another group's balancer says on its health page who it is.
-    const holder = await callControl(this.#options.host, port, 'GET', '/status').then(({ name, clusterId, pid }) => `${String(name)} of the group "${String(clusterId)}", process ${String(pid)}`, () => 'another process');
+    const holder = await callControl(this.#options.host, port, 'GET', '/status').then(({ name, clusterId, pid }) => `${String(name)} of the group "${String(clusterId)}", which process ${String(pid)} has started`, () => 'another process');
     return `UDP ${address} is taken by ${holder}: give other ports with -p PORT, or end that one (${reason})`;
   }
 

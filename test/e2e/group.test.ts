@@ -164,7 +164,8 @@ describe('a group of processes', () => {
     const { balancers } = up.objects.find(({ type }) => type === 'up') as { balancers: string[] };
     const { code, stderr } = await run('group', 'up', '--control', '127.0.0.1:0', '-p', balancers[0]!.split(':')[1]!);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/failmask: b1 did not start: UDP 127\.0\.0\.1:\d+ is taken by b1 of the group "failmask", process \d+: give other ports with -p PORT, or end that one \(bind EADDRINUSE .*\)\n$/);
+    expect(stderr).toMatch(/failmask: b1 did not start: UDP 127\.0\.0\.1:\d+ is taken by b1 of the group "failmask", which process \d+ has started: give other ports with -p PORT, or end that one \(bind EADDRINUSE .*\)\n$/);
+    expect(stderr).toContain(`process ${up.child.pid} has started`);
   });
 
   it('a second group on the same control port is told who holds it', async () => {

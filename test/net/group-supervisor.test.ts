@@ -114,7 +114,7 @@ describe('starting', () => {
     await once(page, 'listening');
     const { port } = page.address() as { port: number };
     scripts.set('b1', { fails: 'listening', says: 'bind EADDRINUSE' });
-    await expect(supervisor({ balancerPort: port }).start()).rejects.toThrow(`b1 did not start: UDP 127.0.0.1:${port} is taken by b1 of the group "other", process 4711: give other ports with -p PORT, or end that one`);
+    await expect(supervisor({ balancerPort: port }).start()).rejects.toThrow(`b1 did not start: UDP 127.0.0.1:${port} is taken by b1 of the group "other", which process 4711 has started: give other ports with -p PORT, or end that one`);
     page.closeAllConnections();
     page.close();
   });

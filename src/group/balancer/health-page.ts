@@ -48,7 +48,7 @@ export function healthHtml(report: BalancerReport, refreshSeconds = 2): string {
   ].join('\n');
 }
 
-/** `pid`: of the balancer's process. */
+/** `pid`: of the process that started the balancer, and ends the group when it ends. */
 export function healthJson(report: BalancerReport & { readonly clusterId?: string; readonly pid?: number }): string {
   return `${JSON.stringify(report)}\n`;
 }
