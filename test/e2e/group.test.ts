@@ -95,6 +95,7 @@ describe('a group of processes', () => {
     const { control } = await start('--size', 3, '--mode', 'active', '--faulty', '2:wrong-value');
     expect((await run('kv', 'put', 'x', 'right', '--control', control)).code).toBe(0);
     expect(await run('kv', 'get', 'x', '--control', control)).toMatchObject({ code: 0, stdout: 'right\n' });
+    expect(await run('group', 'kill', 'leader', '--control', control)).toMatchObject({ code: 1, stderr: expect.stringContaining('mode active has no leader') });
   });
 
   it('takes a new member in, and lets one go', async () => {

@@ -129,6 +129,16 @@ describe.each(MODES)('%s', (mode) => {
   });
 });
 
+it.each([
+  ['primary-backup', ['primary', 'backup', 'backup'], 'm1'], ['sequencer', ['leader', 'follower', 'follower'], 'm1'], ['active', ['member', 'member', 'member'], undefined],
+] as const)('members of a %s group call themselves %j', (mode, roles, leader) => {
+  const cluster = new Cluster({ mode, size: 3 });
+  cluster.settle();
+  const statuses = [...cluster.nodes.values()].map(({ replica }) => replica!.status());
+  expect(statuses.map(({ role }) => role)).toEqual(roles);
+  expect(statuses.map((status) => status.leader)).toEqual([leader, leader, leader]);
+});
+
 describe('primary-backup and its fence', () => {
   it('a primary that was paused for long can answer neither writes nor reads', () => {
     const cluster = new Cluster({ mode: 'primary-backup', size: 3 });
