@@ -6,10 +6,10 @@ import type { Reply } from './state-machine.ts';
 export type OperationOutcome =
   | { readonly ticket: number; readonly kind: 'answered'; readonly reply: Reply }
   /**
-   * No answer in time. `unknown`: it may have been executed, or still be; whoever goes on does so with a new client.
-   * `not-executed`: it never left.
+   * No good answer. `unknown`: it may have been executed, or still be; whoever goes on does so with a new client.
+   * `not-executed`: it never left. isLate: none came in time, rather than one that says no.
    */
-  | { readonly ticket: number; readonly kind: 'failed'; readonly outcome: 'not-executed' | 'unknown'; readonly reason: string };
+  | { readonly ticket: number; readonly kind: 'failed'; readonly outcome: 'not-executed' | 'unknown'; readonly reason: string; readonly isLate: boolean };
 
 /** A request on its way to one of the places where the group can be reached. */
 export interface Sending {

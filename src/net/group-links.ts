@@ -50,6 +50,11 @@ export class GroupLinks {
     return Object.fromEntries(await Promise.all(links.map(async ([address, { proxy }]) => [address, formatAddress((await proxy).address)] as const)));
   }
 
+  /** That last. */
+  get partitions(): number {
+    return this.#partitions.length;
+  }
+
   /** Until `heal`, beside those that there are. */
   async partition(partition: Partition): Promise<void> {
     this.#partitions.push(partition);

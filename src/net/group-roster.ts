@@ -49,6 +49,7 @@ export class GroupRoster {
   #nextMember: number;
   /** Health pages of balancers: URLs. */
   readonly #pages = new Map<string, string>();
+  #isStopped = false;
   /** The last word about who belongs to the group; the next waits for it. */
   #recorded: Promise<void> = Promise.resolve();
 
@@ -118,6 +119,7 @@ export class GroupRoster {
 
   /** Ends everybody, in order. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     await Promise.all(this.processes.map((member) => member.end('SIGTERM')));
     await this.#options.links?.close();
   }
@@ -161,6 +163,7 @@ export class GroupRoster {
     const { id, port } = identity;
     const { clusterId, mode, service, fence, settings, host } = this.#options;
     const fault = this.#faultOf(identity);
+    if (this.#isStopped) throw new GroupRequestError(`${id} did not start: the group is ending`);
     try {
       await member.launch({ ...settings, id, clusterId, mode, service, fence, host, port, directory: this.#directory(id), ...(fault === undefined ? {} : { faulty: fault }) });
     } catch (error) {
@@ -180,6 +183,7 @@ export class GroupRoster {
     try {
       const { page, problem } = await member.begin(line);
       if (typeof page === 'string') this.#pages.set(id, page);
+      else this.#pages.delete(id);
       if (typeof problem === 'string') this.#listeners.onEvent('problem', id, problem);
     } catch (error) {
       throw new GroupRequestError(`${id} did not start: ${(error as Error).message}`);
@@ -232,7 +236,9 @@ export class GroupRoster {
     const { address } = this.place(identity);
     if (kind !== 'balancer') return `UDP ${address} is taken, and the group knows it by this address: end whoever has it (${reason})`;
     // Another group's balancer says on its health page who it is.
-    const holder = await callControl(this.#options.host, port, 'GET', '/status').then(({ name, clusterId, pid }) => `${String(name)} of the group "${String(clusterId)}", which process ${String(pid)} has started`, () => 'another process');
+    const { name, clusterId, pid } = await callControl(this.#options.host, port, 'GET', '/status').catch((): Line => ({}));
+    const isKnown = typeof name === 'string' && typeof clusterId === 'string' && typeof pid === 'number';
+    const holder = isKnown ? `${name} of the group "${clusterId}", which process ${pid} has started` : 'another process';
     return `UDP ${address} is taken by ${holder}: give other ports with -p PORT, or end that one (${reason})`;
   }
 

@@ -32,6 +32,8 @@ const ADMIN_INTERVAL_MS = 200;
 const ADMIN_TIMEOUT_MS = 30_000;
 /** For a new member to get all that the others have. */
 const CATCH_UP_TIMEOUT_MS = 180_000;
+/** At a time: each is looked at for each link. */
+const MAX_PARTITIONS = 64;
 /** Between two tries to replace a member that a balancer found failed; doubled up to the second. */
 const REPLACE_AGAIN_MS = [1000, 30_000] as const;
 
@@ -129,13 +131,24 @@ export class GroupSupervisor {
         await this.#administer({ type: 'remove', id: former }, `${id} was not taken in`);
         this.#givenUp.delete(former);
       }
+      // From here on the group may take it in, also when nobody says so.
+      this.#givenUp.add(id);
       await this.#administer({ type: 'add', peer: this.#roster.place(member.identity) }, `${id} was not taken in`);
+      this.#givenUp.delete(id);
       return member;
     } catch (error) {
-      this.#givenUp.add(id);
+      await this.#abandon(member);
+      throw error;
+    }
+  }
+
+  /** Nothing of it stays; what cannot be cleared away is told, and is not the reason for which it has to go. */
+  async #abandon(member: ManagedProcess): Promise<void> {
+    try {
       await this.#roster.forget(member);
       await this.#roster.removeDisk(member);
-      throw error;
+    } catch (error) {
+      this.#tell('problem', member.identity.id, (error as Error).message);
     }
   }
 
@@ -162,12 +175,13 @@ export class GroupSupervisor {
   }
 
   /** Its disk is not believed any more, or it is dead: it is let go, and a new member takes its place, and catches up from the others. */
-  rebuild(id: string): Promise<string> {
-    return this.#change(id, (member) => this.#rebuild(member, '; when the group serves: failmask group add'));
+  async rebuild(id: string): Promise<string> {
+    if (await this.#change(id, (member) => this.#takeOut(member))) return this.#succeed(id, '; when the group serves: failmask group add');
+    return id;
   }
 
-  /** `advice`: what follows when it is out and nobody could be taken in. */
-  async #rebuild(member: ManagedProcess, advice: string): Promise<string> {
+  /** Whether its place is to be taken by another; else it has renewed itself. */
+  async #takeOut(member: ManagedProcess): Promise<boolean> {
     const { id, kind } = member.identity;
     if (kind !== 'member') throw new GroupRequestError(kind === 'balancer' ? `${id} has no disk: failmask group restart ${id}` : `${id}: ${remedyFor(id)}`);
     this.#assertMembership('open', 'seats');
@@ -177,15 +191,15 @@ export class GroupSupervisor {
       await this.#roster.renewDisk(member);
       await this.#restart(member);
       await this.#caughtUp(member);
-      return id;
+      return false;
     }
     // First out, since it is gone in any case: if the new one fails in turn, it is that one's place that is to be filled.
     await this.#remove(member);
     await this.#roster.removeDisk(member);
-    return this.#succeed(id, advice);
+    return true;
   }
 
-  /** A new member in the place of one that is out. */
+  /** A new member in the place of one that is out. `advice`: what follows when nobody could be taken in. */
   async #succeed(id: string, advice: string): Promise<string> {
     const successor = await this.#admit().catch((error: Error) => {
       throw new GroupRequestError(`${id} is out, and nobody is in its place: ${error.message}${advice}`);
@@ -199,6 +213,7 @@ export class GroupSupervisor {
     const { links } = this.#options;
     if (links === undefined) throw new GroupRequestError('links are direct: start the group with --proxy, and they can be cut');
     for (const id of ids) this.#roster.find(id);
+    if (links.partitions >= MAX_PARTITIONS) throw new GroupRequestError(`${MAX_PARTITIONS} partitions last already: failmask group heal`);
     const balancers = new Set(this.balancers.map(({ id }) => id));
     await links.partition({ members: new Set(ids), direction, spares: (id) => !withClients && balancers.has(id) });
     this.#tell('partitioned', ids.join(', '), direction === 'both' ? '' : `only what they ${direction === 'out' ? 'say' : 'hear'}`);
@@ -249,21 +264,23 @@ export class GroupSupervisor {
     if (line['type'] !== 'failure' || !this.#options.replacesFailed) return;
     const member = this.#roster.get(String(line['id']));
     // All balancers notice, each in its own time: it is replaced once, and its successor's process is not blamed.
-    if (member === undefined || member.isChanging || this.#replacing.has(member) || member.startedMs > performance.now() - Number(line['downForMs'])) return;
+    if (member === undefined || member.isChanging || this.#replacing.has(member) || (member.isRunning && member.startedMs > performance.now() - Number(line['downForMs']))) return;
     this.#replacing.add(member);
     void this.#replace(member).finally(() => this.#replacing.delete(member));
   }
 
-  /** Tries until somebody is in its place, or it is back. */
+  /** Tries until somebody is in its place, it is back, or people have taken it out themselves. */
   async #replace(member: ManagedProcess): Promise<void> {
     const { id } = member.identity;
     const { startedMs } = member;
     const [firstMs, longestMs] = REPLACE_AGAIN_MS;
+    let isOut = false;
     for (let waitMs: Millis = firstMs; !this.#isStopping; waitMs = Math.min(2 * waitMs, longestMs)) {
-      const isThere = this.#roster.get(id) === member;
-      if (isThere && member.isRunning && member.startedMs > startedMs) return;
+      if (!isOut && (this.#roster.get(id) !== member || (member.isRunning && member.startedMs > startedMs))) return;
       try {
-        await (isThere ? this.#change(id, () => this.#rebuild(member, '')) : this.#succeed(id, ''));
+        if (!isOut && !(await this.#change(id, () => this.#takeOut(member)))) return;
+        isOut = true;
+        await this.#succeed(id, '');
         return;
       } catch (error) {
         if (this.#isStopping) return;

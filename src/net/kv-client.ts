@@ -8,13 +8,13 @@ export class KvError extends Error {
   override readonly name = 'KvError';
   /** Whether it may have been, or may yet be, executed. */
   readonly outcome: 'not-executed' | 'unknown';
-  /** The group answered, and said no. */
-  readonly isAnswered: boolean;
+  /** No answer came in time, rather than one that says no. */
+  readonly isLate: boolean;
 
-  constructor(message: string, outcome: 'not-executed' | 'unknown', isAnswered: boolean) {
+  constructor(message: string, outcome: 'not-executed' | 'unknown', isLate: boolean) {
     super(message);
     this.outcome = outcome;
-    this.isAnswered = isAnswered;
+    this.isLate = isLate;
   }
 }
 
@@ -42,9 +42,9 @@ export class KvClient {
 }
 
 function resultOf(outcome: OperationOutcome, rejection: string | undefined): KvResult {
-  if (outcome.kind === 'failed') throw new KvError(rejection === undefined ? outcome.reason : `${outcome.reason}; ${rejection}`, outcome.outcome, false);
+  if (outcome.kind === 'failed') throw new KvError(rejection === undefined ? outcome.reason : `${outcome.reason}; ${rejection}`, outcome.outcome, outcome.isLate);
   const { status, body } = outcome.reply;
   const result = status === 'ok' ? decodeKvResult(body) : undefined;
   if (result !== undefined) return result;
-  throw new KvError(`${status}${body.length > 0 ? `: ${new TextDecoder().decode(body)}` : ''}`, status === 'refused' || status === 'busy' ? 'not-executed' : 'unknown', true);
+  throw new KvError(`${status}${body.length > 0 ? `: ${new TextDecoder().decode(body)}` : ''}`, status === 'refused' || status === 'busy' ? 'not-executed' : 'unknown', false);
 }

@@ -40,7 +40,7 @@ class Bench {
   }
 
   fail(asked: Asked, reason = 'the session has expired'): void {
-    this.settle(asked, { ticket: 0, kind: 'failed', outcome: 'unknown', reason });
+    this.settle(asked, { ticket: 0, kind: 'failed', outcome: 'unknown', reason, isLate: true });
   }
 
   settle({ number }: Asked, outcome: OperationOutcome): void {

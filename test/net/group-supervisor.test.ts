@@ -194,6 +194,34 @@ describe('replacing', () => {
     await group.stop();
   });
 
+  it.each(['remove', 'rebuild'] as const)('when a balancer finds one failed, and people %s it meanwhile: nobody comes in its place beside theirs', async (action) => {
+    let isWilling = false;
+    const reluctant: Script = { answer: (line) => (isWilling || line['type'] === 'status' ? { done: true, status: {} } : { done: false, reason: 'no leader' }) };
+    for (const id of ['m1', 'm2', 'm3', 'm4', 'm5']) scripts.set(id, reluctant);
+    const group = supervisor({ replacesFailed: true });
+    await group.start();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    tells.get('b1')!({ type: 'failure', id: 'm2', downForMs: 0, text: 'm2 has been down' });
+    await vi.waitFor(() => expect(events).toContainEqual({ kind: 'problem', id: 'm2', text: 'm2 was not let go: no leader; tried again in 1 s' }), PATIENTLY);
+    isWilling = true;
+    await group[action]('m2');
+    await vi.advanceTimersByTimeAsync(120_000);
+    // Whoever else had been begun would have this name.
+    expect(await group.add()).toBe(action === 'remove' ? 'm4' : 'm5');
+    expect(group.members).toHaveLength(action === 'remove' ? 3 : 4);
+    await group.stop();
+  });
+
+  it('when a balancer finds one failed whose restart has failed since: it is replaced all the same', async () => {
+    const group = supervisor({ replacesFailed: true });
+    await group.start();
+    await group.kill('m2');
+    scripts.set('m2', { fails: 'serving', says: 'a damaged record' });
+    await expect(group.restart('m2')).rejects.toThrow('a damaged record');
+    tells.get('b1')!({ type: 'failure', id: 'm2', downForMs: 1e9, text: 'm2 has been down' });
+    await vi.waitFor(() => expect(events).toContainEqual({ kind: 'replaced', id: 'm2', text: 'by m4' }), PATIENTLY);
+  });
+
   it.each([['v1', /v1: a server of the view service is not replaced/], ['b1', /failmask group restart b1/]])('%s is refused with what to do', async (id, reason) => {
     const group = supervisor({ mode: 'active', viewServers: 3 });
     await group.start();
@@ -201,8 +229,10 @@ describe('replacing', () => {
   });
 });
 
-it.each([['seats', /mode quorum: members cannot be added or removed; failmask group rebuild renews one/], ['fixed', /mode quorum without a fence/]] as const)('membership that is %s', async (membership, reason) => {
-  const group = supervisor({ mode: 'quorum', membership });
+it.each([
+  ['seats', 'quorum', /mode quorum: members cannot be added or removed; failmask group rebuild renews one/], ['fixed', 'primary-backup', /mode primary-backup without a fence/],
+] as const)('membership that is %s', async (membership, mode, reason) => {
+  const group = supervisor({ mode, membership });
   await group.start();
   await expect(group.add()).rejects.toThrow(reason);
 });

@@ -34,6 +34,7 @@ export async function runGroupUp(args: GroupUpArgs): Promise<void> {
   if (service === 'file' && !traitsOf(mode).isOrdered) throw new UsageError(`--service file: mode ${mode} has no order, and appends need one`);
   if (service === 'file' && args['data-dir'] === undefined) throw new UsageError('--service file: say where the files are to be kept, with --data-dir DIR');
   if (args['replace-after'] !== undefined && args.balancers === 0) throw new UsageError('--replace-after: without a balancer nobody notices that a member has failed');
+  if (args['replace-after'] !== undefined && args.fence === 'none') throw new UsageError('--replace-after: without a fence nobody says who is right, so nobody can be replaced');
   const startedAt = performance.now();
   const secondsNow = (): number => Math.round(performance.now() - startedAt) / 1000;
   const temporary = args['data-dir'] === undefined ? await makeTempDirectory('failmask-group-') : undefined;
@@ -56,10 +57,18 @@ export async function runGroupUp(args: GroupUpArgs): Promise<void> {
   });
   const server = await openControl(args, supervisor);
   try {
+    let isInterrupted = false;
     const interrupted = new Promise<void>((resolve) => {
-      onInterrupt(() => resolve());
+      onInterrupt(() => {
+        isInterrupted = true;
+        resolve();
+      });
     });
-    await supervisor.start();
+    const started = supervisor.start();
+    // After an interrupt, that somebody did not start is no news.
+    started.catch(() => {});
+    await Promise.race([started, interrupted]);
+    if (isInterrupted) return;
     reporter.info(`group "${args.cluster}", mode ${mode}, service ${service}, ${supervisor.members.length} members, disks in ${directory}${args.proxy === undefined ? '' : `, links: ${formatProfile(args.proxy) || 'perfect'}, seed ${seed}`}`);
     const { members, balancers, healthPages, faulty } = supervisor;
     if (members.length !== args.size) reporter.info(`${directory} has a group of ${members.length}, ${members.map(({ id }) => id).join(' ')}: --size ${args.size} is for a new one`);
@@ -107,7 +116,8 @@ async function openControl(args: GroupUpArgs, supervisor: GroupSupervisor): Prom
     return await startControlServer(host, port, handlers(args, supervisor));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    const holder = await callControl(host, port, 'GET', '/status').then(({ pid, clusterId }) => `the group "${String(clusterId)}" of process ${String(pid)}`, () => 'another process');
+    const { pid, clusterId } = await callControl(host, port, 'GET', '/status').catch((): Line => ({}));
+    const holder = typeof clusterId === 'string' && typeof pid === 'number' ? `the group "${clusterId}" of process ${pid}` : 'another process';
     throw new CommandError(`${formatAddress(args.control)} is held by ${holder}: give another --control, or end that one`, Exit.runtimeError);
   }
 }

@@ -26,7 +26,7 @@ export async function runKv(name: Name, args: KvArgs): Promise<void> {
     reporter.json({ type: name, key: args.key, ok: error.outcome === 'unknown' ? null : false, error: error.message });
     // A read changes nothing, whether it was executed or not.
     const known = name === 'get' ? '' : error.outcome === 'unknown' ? '; it may have been executed, or not' : '; not executed';
-    throw new CommandError(`${name} ${args.key}: ${error.message}${known}`, error.isAnswered ? Exit.runtimeError : Exit.timedOut);
+    throw new CommandError(`${name} ${args.key}: ${error.message}${known}`, error.isLate ? Exit.timedOut : Exit.runtimeError);
   } finally {
     client.close();
   }

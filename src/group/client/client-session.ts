@@ -130,9 +130,9 @@ export class ClientSession<State> {
   }
 
   /** An operation that has left has no answer. */
-  fail(flight: Flight<State>, reason: string): void {
+  fail(flight: Flight<State>, reason: string, isLate = false): void {
     this.#remove(flight);
-    this.#end(flight.submitted!.ticket, 'unknown', reason);
+    this.#end(flight.submitted!.ticket, 'unknown', reason, isLate);
   }
 
   nextDeadline(): Millis {
@@ -145,11 +145,11 @@ export class ClientSession<State> {
   /** Ends what has run out of time. `describe` says what was heard of it; undefined: it has not left. */
   expireDue(now: Millis, describe: (flight: Flight<State> | undefined) => string): void {
     for (const flight of [...this.#flights.values()]) {
-      if (flight.submitted !== undefined && flight.submitted.deadlineMs <= now) this.fail(flight, `no answer in ${this.#options.operationTimeoutMs} ms (${describe(flight)})`);
+      if (flight.submitted !== undefined && flight.submitted.deadlineMs <= now) this.fail(flight, `no answer in ${this.#options.operationTimeoutMs} ms (${describe(flight)})`, true);
     }
     for (let first = this.#waiting.peek(); first !== undefined && first.deadlineMs <= now; first = this.#waiting.peek()) {
       this.#waiting.shift();
-      this.#end(first.ticket, 'not-executed', `${this.#opening === undefined ? 'not sent' : 'no session was opened'} in ${this.#options.operationTimeoutMs} ms (${describe(this.#opening)})`);
+      this.#end(first.ticket, 'not-executed', `${this.#opening === undefined ? 'not sent' : 'no session was opened'} in ${this.#options.operationTimeoutMs} ms (${describe(this.#opening)})`, true);
     }
     if (this.#waiting.length > 0 || this.#opening === undefined) return;
     // Nobody wants it any more.
@@ -184,10 +184,10 @@ export class ClientSession<State> {
     this.#flights.delete(keyOf(request.clientId, request.serial));
   }
 
-  #end(ticket: number, outcome: 'not-executed' | 'unknown', reason: string): void {
+  #end(ticket: number, outcome: 'not-executed' | 'unknown', reason: string, isLate = false): void {
     if (outcome === 'unknown') this.counters.unknown++;
     else this.counters.notExecuted++;
-    this.#outcomes.push({ ticket, kind: 'failed', outcome, reason });
+    this.#outcomes.push({ ticket, kind: 'failed', outcome, reason, isLate });
   }
 }
 

@@ -118,7 +118,10 @@ export class VoteClient implements GroupClient {
 
   handleTimeout(now: Millis): void {
     this.#now = now;
-    this.#session.expireDue(now, (flight) => (flight === undefined ? undefined : `it takes ${flight.state.ballot.votes} alike; ${flight.state.ballot.describe()}`) ?? (this.#isConnected.includes(true) ? 'others were under way' : `no connection to ${this.#options.targets.join(', ')}`));
+    this.#session.expireDue(now, (flight) => {
+      if (flight !== undefined) return `it takes ${flight.state.ballot.votes} alike; ${flight.state.ballot.describe()}`;
+      return this.#isConnected.includes(true) ? 'others were under way' : `no connection to ${this.#options.targets.join(', ')}`;
+    });
     for (const { state } of this.#session.flights()) {
       if (state.reaskAtMs <= now) {
         for (const target of state.refusedBy) state.sentTo.delete(target);

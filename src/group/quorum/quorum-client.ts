@@ -241,7 +241,8 @@ export class QuorumClient implements GroupClient {
   }
 
   #write(pending: Pending, tag: Tag, value: Uint8Array, holders: readonly Vote[], now: Millis): void {
-    const phase = QuorumPhase.write(this.#nextSerial++, pending.request.key, tag, value, holders, this.#writeQuorum, this.#members);
+    const { kind, key } = pending.request;
+    const phase = QuorumPhase.write(this.#nextSerial++, { kind: kind === 'put' ? 'write' : 'write-back', key, tag, value }, holders, this.#writeQuorum, this.#members);
     this.#enter(pending, phase, now);
   }
 
@@ -282,17 +283,17 @@ export class QuorumClient implements GroupClient {
     this.#pending.delete(pending.phase.serial);
     const quorum = pending.phase.kind === 'write' ? this.#writeQuorum : this.#readQuorum;
     const said = pending.refusal === undefined ? '' : ` (${pending.refusal})`;
-    this.#failPending(pending, `fewer than ${quorum} of ${this.#members} members answered in ${this.#deadlineMs} ms${said}`);
+    this.#failPending(pending, `fewer than ${quorum} of ${this.#members} members answered in ${this.#deadlineMs} ms${said}`, true);
   }
 
   /** A put is in no register before its value has left; a get leaves none as it was not, but what it would have read is not known. */
-  #failPending({ ticket, request, hasLeft, hasWritten }: Pending, reason: string): void {
-    this.#fail(ticket, (request.kind === 'put' ? hasWritten : hasLeft) ? 'unknown' : 'not-executed', reason);
+  #failPending({ ticket, request, hasLeft, hasWritten }: Pending, reason: string, isLate = false): void {
+    this.#fail(ticket, (request.kind === 'put' ? hasWritten : hasLeft) ? 'unknown' : 'not-executed', reason, isLate);
   }
 
-  #fail(ticket: number, outcome: 'not-executed' | 'unknown', reason: string): number {
+  #fail(ticket: number, outcome: 'not-executed' | 'unknown', reason: string, isLate = false): number {
     this.counters.failed++;
-    this.#outcomes.push({ ticket, kind: 'failed', outcome, reason });
+    this.#outcomes.push({ ticket, kind: 'failed', outcome, reason, isLate });
     return ticket;
   }
 }

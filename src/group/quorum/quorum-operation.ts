@@ -8,17 +8,20 @@ export const MAX_KEY_BYTES = 1024;
 /** Longest value: with its key and the answer around it, it fits a message with room to spare. */
 export const MAX_VALUE_BYTES = 128 * 1024;
 
-/** What a client asks of one member. Both may be repeated: reading changes nothing, and writing keeps the larger tag. */
+/**
+ * What a client asks of one member. All may be repeated: reading changes nothing, and writing keeps the larger tag. write-back: what a read has found
+ * at some members, and takes to others.
+ */
 export type QuorumOperation =
   | { readonly kind: 'read'; readonly key: string }
-  | { readonly kind: 'write'; readonly key: string; readonly tag: Tag; readonly value: Uint8Array };
+  | { readonly kind: 'write' | 'write-back'; readonly key: string; readonly tag: Tag; readonly value: Uint8Array };
 
-const KIND = { read: 1, write: 2 } as const;
+const KIND = { 'read': 1, 'write': 2, 'write-back': 3 } as const;
 const encoder = new TextEncoder();
 
 /** Throws RangeError for a key or a value that is too long. */
 export function encodeQuorumOperation(operation: QuorumOperation): Uint8Array {
-  const writer = new ByteWriter(operation.kind === 'write' ? operation.value.length + operation.key.length + 128 : operation.key.length + 16);
+  const writer = new ByteWriter(operation.kind === 'read' ? operation.key.length + 16 : operation.value.length + operation.key.length + 128);
   writer.u8(KIND[operation.kind]);
   if (operation.kind === 'read') return writeKey(writer, operation.key).finish();
   return writeCell(writer, operation).finish();
@@ -28,9 +31,9 @@ export function encodeQuorumOperation(operation: QuorumOperation): Uint8Array {
 export function decodeQuorumOperation(bytes: Uint8Array): QuorumOperation | undefined {
   const reader = new ByteReader(bytes);
   const kind = reader.u8();
-  if (kind === KIND.write) {
+  if (kind === KIND.write || kind === KIND['write-back']) {
     const cell = readCell(reader);
-    return reader.end() && cell.tag.counter > 0 ? { kind: 'write', ...cell } : undefined;
+    return reader.end() && cell.tag.counter > 0 ? { kind: kind === KIND.write ? 'write' : 'write-back', ...cell } : undefined;
   }
   const key = readKey(reader);
   return reader.end() && kind === KIND.read ? { kind: 'read', key } : undefined;

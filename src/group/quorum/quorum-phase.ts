@@ -1,5 +1,5 @@
 import { withoutOutlived } from './lives.ts';
-import { decodeQuorumAnswer, encodeQuorumOperation, type QuorumAnswer } from './quorum-operation.ts';
+import { decodeQuorumAnswer, encodeQuorumOperation, type QuorumAnswer, type QuorumOperation } from './quorum-operation.ts';
 import { compareTags, NO_TAG, type Tag } from './tag.ts';
 
 /** An answer, and who gave it. */
@@ -46,8 +46,8 @@ export class QuorumPhase {
   }
 
   /** `holders` are known to have the value, or a newer one, and count as if they had answered. */
-  static write(serial: number, key: string, tag: Tag, value: Uint8Array, holders: readonly Vote[], quorum: number, seats: number): QuorumPhase {
-    const phase = new QuorumPhase('write', serial, encodeQuorumOperation({ kind: 'write', key, tag, value }), quorum, seats);
+  static write(serial: number, write: QuorumOperation & { readonly kind: 'write' | 'write-back' }, holders: readonly Vote[], quorum: number, seats: number): QuorumPhase {
+    const phase = new QuorumPhase('write', serial, encodeQuorumOperation(write), quorum, seats);
     for (const vote of holders) phase.#votes.set(vote.seat, vote);
     return phase;
   }

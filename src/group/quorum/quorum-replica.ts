@@ -156,7 +156,7 @@ export class QuorumReplica implements Replica {
       const cell = this.#store.get(operation.key);
       return this.#answer(request, encodeQuorumAnswer(this.#seat, this.#lives, cell?.tag, cell?.value));
     }
-    const full = this.#store.refusal(operation);
+    const full = operation.kind === 'write' ? this.#store.refusal(operation) : undefined;
     if (full !== undefined) {
       this.counters.full++;
       return this.#refuse(request, 'busy', full);

@@ -46,9 +46,9 @@ export class RegisterStore {
   }
 
   /**
-   * Why a client's write is not taken: there is no room for it. Undefined: there is, or it would change nothing. What this member had before, or
-   * gets from others who have it, is not asked for: it is kept in any case. Since no key is ever taken out, a full member stays full; a key that it
-   * does not have it cannot take from a read that writes back, either.
+   * Why a client's write is not taken: there is no room for it. Undefined: there is, or it would change nothing. What other members have taken, and a
+   * recovery or a read that writes back brings, is kept in any case: they had room for it, and it must be readable from any majority. Since no key
+   * is ever taken out, a full member stays full.
    */
   refusal(cell: Cell): string | undefined {
     const known = this.#cells.get(cell.key);

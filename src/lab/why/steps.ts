@@ -56,7 +56,7 @@ export function narrate(steps: readonly Step[], mode: Mode, members: number, wor
     switch (step.kind) {
       case 'request': {
         const { client, member, request, isLost, arrivesAt } = step;
-        asked.set(`${client} ${request.serial}`, mode === 'quorum' && decodeQuorumOperation(request.operation)?.kind === 'write');
+        asked.set(`${client} ${request.serial}`, mode === 'quorum' && decodeQuorumOperation(request.operation)?.kind !== 'read');
         return tell(client, member, requestText(mode, request.operation, words), false, isLost, arrivesAt);
       }
       case 'reply': {

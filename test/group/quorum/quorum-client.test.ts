@@ -66,7 +66,7 @@ describe('get and put', () => {
     expect(world.ask(client, 'put k one').kind).toBe('answered');
     world.crash(4);
     const started = world.now;
-    expect(world.ask(client, 'put k two')).toMatchObject({ kind: 'failed', outcome: 'not-executed', reason: 'fewer than 3 of 5 members answered in 2000 ms' });
+    expect(world.ask(client, 'put k two')).toMatchObject({ kind: 'failed', outcome: 'not-executed', reason: 'fewer than 3 of 5 members answered in 2000 ms', isLate: true });
     expect(world.now - started).toBe(2000);
     expect(world.ask(client, 'get k')).toMatchObject({ kind: 'failed', outcome: 'unknown' });
     world.restart(4);
@@ -87,7 +87,7 @@ describe('get and put', () => {
     answer(1, serial);
     expect(client.takeOutcome()).toBeUndefined();
     full(2, serial);
-    expect(client.takeOutcome()).toMatchObject({ kind: 'failed', outcome: 'unknown', reason: 'too many members refuse (m2: the store is full)' });
+    expect(client.takeOutcome()).toMatchObject({ kind: 'failed', outcome: 'unknown', reason: 'too many members refuse (m2: the store is full)', isLate: false });
     expect([client.pending, client.nextTimeout()]).toEqual([0, Infinity]);
   });
 
@@ -149,7 +149,7 @@ describe('the phases', () => {
     answer(0, 1, tag(2), 'new');
     answer(1, 1, tag(1), 'old');
     expect(client.takeOutcome()).toBeUndefined();
-    expect(sent()).toMatchObject([{ kind: 'write', tag: tag(2) }, {}, {}]);
+    expect(sent()).toMatchObject([{ kind: 'write-back', tag: tag(2) }, {}, {}]);
     // The member that had it before is no further one.
     answer(0, 2);
     expect(client.takeOutcome()).toBeUndefined();

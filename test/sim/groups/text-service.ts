@@ -137,7 +137,7 @@ export class TextClient implements GroupClient {
   handleTimeout(now: Millis): void {
     if (this.#operation === undefined) return;
     if (this.#giveUpMs <= now) {
-      this.#outcomes.push({ ticket: this.#ticket, kind: 'failed', outcome: this.#hasLeft ? 'unknown' : 'not-executed', reason: 'no answer' });
+      this.#outcomes.push({ ticket: this.#ticket, kind: 'failed', outcome: this.#hasLeft ? 'unknown' : 'not-executed', reason: 'no answer', isLate: true });
       this.#end();
       // The serial was never used: it is the next operation's.
       if (this.#hasSession && !this.#hasLeft) this.#serial--;
