@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -7,5 +9,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    // Tests of real processes wait more than they compute: two at a time also where vitest would take one.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
   },
 });
