@@ -35,8 +35,8 @@ export function kindOf({ status, body }: Reply): ReplyKind {
   }
 }
 
-/** For people. */
+/** For people: what a service's encoding adds that cannot be seen is left out. */
 export function describeReply({ status, offset, body }: Reply): string {
-  const text = body.length === 0 ? '' : ` ${JSON.stringify(decodeText(body.subarray(0, SHOWN_BYTES)))}${body.length > SHOWN_BYTES ? ` … ${body.length} bytes` : ''}`;
+  const text = body.length === 0 ? '' : ` ${JSON.stringify(decodeText(body.subarray(0, SHOWN_BYTES)).replace(/\p{Cc}/gu, ''))}${body.length > SHOWN_BYTES ? ` … ${body.length} bytes` : ''}`;
   return `${status}${offset === 0 ? '' : ` at ${offset}`}${text}`;
 }

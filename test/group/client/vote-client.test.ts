@@ -189,7 +189,7 @@ describe('whom a voting client asks', () => {
     const t = table({}, 0, 1, 2);
     t.submit('?x');
     t.take();
-    t.answer(0, READ, reply('ok', 'X'));
+    t.answer(0, READ, reply('ok', '\u0001X'));
     t.answer(1, READ, reply('unavailable', 'no view'));
     t.waitUntil(t.now + 10_000);
     expect(t.ends()).toEqual(['1 unknown: no answer in 10000 ms (it takes 2 alike; m0: ok "X"; m1: unavailable "no view")']);
