@@ -113,7 +113,8 @@ async function judge(mode: Mode, directory: string): Promise<boolean> {
     await sleep(WORK_MS);
     const killedAt = work.now();
     await group.kill();
-    group = await BenchGroup.launch(flags);
+    // Clients go on asking where they asked before.
+    group = await BenchGroup.launch(flags, group.balancers[0]!.split(':')[1]);
     const answered = await work.answer(RECOVERY_MS);
     rows.push(['group up, all at once', ...work.countsAt(killedAt), '', '', show(answered)]);
     if (answered === Infinity || !(await group.becomesWhole(RECOVERY_MS))) isServed = false;

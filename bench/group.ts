@@ -39,9 +39,9 @@ export class BenchGroup {
     throw new Error('the group does not begin to serve');
   }
 
-  /** Resolves when all processes run. */
-  static async launch(flags: readonly string[]): Promise<BenchGroup> {
-    const up = startProgram(['group', 'up', '--json', '--port', '0', '--control', '127.0.0.1:0', ...flags]);
+  /** Resolves when all processes run. `balancerPort`: where clients look for the first balancer; 0 for any. */
+  static async launch(flags: readonly string[], balancerPort = '0'): Promise<BenchGroup> {
+    const up = startProgram(['group', 'up', '--json', '--port', balancerPort, '--control', '127.0.0.1:0', ...flags]);
     return new BenchGroup(await up.line((line) => line['type'] === 'up'), async (signal) => {
       up.kill(signal);
       await up.exited;
