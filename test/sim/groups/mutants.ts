@@ -6,8 +6,6 @@ export interface GroupMutant {
   readonly name: string;
   readonly mode: Mode;
   readonly patches: readonly Patch[];
-  /** Only with FAILMASK_ALL_MUTANTS set: the suite has to end in minutes. */
-  readonly isFurther?: true;
 }
 
 /** A leader takes itself for one as long as it has not heard otherwise. */
@@ -21,7 +19,6 @@ const RAFT: readonly GroupMutant[] = [
   },
   {
     name: 'reads without the round of ReadIndex',
-    isFurther: true,
     mode: 'raft',
     patches: [WITHOUT_ROUND],
   },
@@ -104,7 +101,6 @@ const RAFT: readonly GroupMutant[] = [
   },
   {
     name: 'sessions left out of snapshots',
-    isFurther: true,
     mode: 'raft',
     patches: [{ file: 'group/service.ts', find: 'const sessions = this.#sessions.snapshot();', replace: 'const sessions = this.#sessions.snapshot().slice(0, 0);' }],
   },
@@ -113,19 +109,16 @@ const RAFT: readonly GroupMutant[] = [
 const QUORUM: readonly GroupMutant[] = [
   {
     name: 'register: nothing is written back after a read',
-    isFurther: true,
     mode: 'quorum',
     patches: [{ file: 'group/quorum/quorum-client.ts', find: 'if (isHeld || isStale) {', replace: 'if (isHeld || isStale || pending.ticket > 0) {' }],
   },
   {
     name: 'register: half is a quorum',
-    isFurther: true,
     mode: 'quorum',
     patches: [{ file: 'group/quorum/quorum-client.ts', find: 'const majority = Math.floor(members / 2) + 1;', replace: 'const majority = Math.floor(members / 2);' }],
   },
   {
     name: 'register: no fsync of the log',
-    isFurther: true,
     mode: 'quorum',
     patches: [{
       file: 'group/disk-storage.ts',
@@ -135,7 +128,6 @@ const QUORUM: readonly GroupMutant[] = [
   },
   {
     name: 'register: a member without memory answers',
-    isFurther: true,
     mode: 'quorum',
     patches: [{ file: 'group/quorum/quorum-replica.ts', find: 'if (storage.isSuspect || !(this.#journal.isWhole || isFounder)) this.#recover();', replace: 'if (storage.isSuspect && !this.#journal.isWhole && isFounder) this.#recover();' }],
   },
@@ -154,19 +146,16 @@ const VIEWS: readonly GroupMutant[] = [
   },
   {
     name: 'primary reads without asking whether it still leads',
-    isFurther: true,
     mode: 'primary-backup',
     patches: [{ file: 'group/view/view-replica.ts', find: "if (readsHere && this.#options.fence === 'none')", replace: 'if (readsHere)' }],
   },
   {
     name: 'sequencer: answers before the operation is stable',
-    isFurther: true,
     mode: 'sequencer',
     patches: [{ file: 'group/view/view-replica.ts', find: 'core.stabilize(this.#order.stableIndex(), now);', replace: 'core.stabilize(core.durableIndex, now);' }],
   },
   {
     name: 'active: delivered before the timestamp is agreed',
-    isFurther: true,
     mode: 'active',
     patches: [{ file: 'group/view/view-replica.ts', find: 'core.stabilize(this.#agreed.stableIndex(), now);', replace: 'core.stabilize(core.durableIndex, now);' }],
   },
