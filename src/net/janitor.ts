@@ -7,6 +7,9 @@ interface Charge {
   readonly name: number | string;
 }
 
+/** For processes that run to see the end themselves, and to tell their peers. */
+const GRACE_MS = 500;
+
 /**
  * Keeps a list, told on its standard input, whose end comes when whoever started it dies, however he dies. Then it kills the processes, which
  * may be stopped and cannot see that themselves, and deletes the directories. Terminal signals are not for it.
@@ -18,12 +21,12 @@ require('node:readline').createInterface({ input: process.stdin }).on('line', (l
   const { isOver, kind, name } = JSON.parse(line);
   if (isOver) charges.delete(kind + name);
   else charges.set(kind + name, { kind, name });
-}).on('close', () => {
+}).on('close', () => setTimeout(() => {
   const names = (wanted) => [...charges.values()].filter(({ kind }) => kind === wanted).map(({ name }) => name);
   for (const pid of names('process')) try { process.kill(pid, 'SIGKILL'); } catch {}
   for (const path of names('directory')) try { require('node:fs').rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }); } catch {}
   process.exit();
-});
+}, ${GRACE_MS}));
 `;
 
 let janitor: ChildProcess | undefined;
