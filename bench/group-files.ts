@@ -16,10 +16,10 @@ import { parseArgs } from 'node:util';
 import { formatDuration, formatRate, parseSize } from '../src/core/units.ts';
 import type { Mode } from '../src/group/modes.ts';
 import { FileSender } from '../src/net/file-sender.ts';
-import { parseHostPort } from '../src/cli/flags.ts';
 import { makeTempDirectory } from '../src/net/temp-directory.ts';
 import { textTable } from '../src/report/table.ts';
 import { BenchGroup, leaderOf, sleep } from './group.ts';
+import { clientOptions } from './read-back.ts';
 
 const { values } = parseArgs({
   options: {
@@ -132,7 +132,7 @@ async function runOne(group: BenchGroup, disks: string, victim: string, percent:
 function open(group: BenchGroup, name: string, content: Buffer): Promise<FileSender> {
   const chunks = Array.from({ length: Math.ceil(content.length / CHUNK_BYTES) }, (_, i) => content.subarray(i * CHUNK_BYTES, (i + 1) * CHUNK_BYTES));
   return FileSender.open({
-    place: { mode: group.mode, clusterId: 'failmask', members: group.size, targets: group.balancers.map((text) => parseHostPort(text)), mayBeBalancers: true, operationTimeoutMs: PATIENCE_MS },
+    place: { ...clientOptions(group), operationTimeoutMs: PATIENCE_MS },
     name, input: Readable.from(chunks, { objectMode: true }),
   });
 }

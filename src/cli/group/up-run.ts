@@ -57,18 +57,12 @@ export async function runGroupUp(args: GroupUpArgs): Promise<void> {
   });
   const server = await openControl(args, supervisor);
   try {
-    let isInterrupted = false;
     const interrupted = new Promise<void>((resolve) => {
-      onInterrupt(() => {
-        isInterrupted = true;
-        resolve();
-      });
+      onInterrupt(() => resolve());
     });
-    const started = supervisor.start();
     // After an interrupt, that somebody did not start is no news.
-    started.catch(() => {});
-    await Promise.race([started, interrupted]);
-    if (isInterrupted) return;
+    const hasStarted = await Promise.race([supervisor.start().then(() => true), interrupted.then(() => false)]);
+    if (!hasStarted) return;
     reporter.info(`group "${args.cluster}", mode ${mode}, service ${service}, ${supervisor.members.length} members, disks in ${directory}${args.proxy === undefined ? '' : `, links: ${formatProfile(args.proxy) || 'perfect'}, seed ${seed}`}`);
     const { members, balancers, healthPages, faulty } = supervisor;
     if (members.length !== args.size) reporter.info(`${directory} has a group of ${members.length}, ${members.map(({ id }) => id).join(' ')}: --size ${args.size} is for a new one`);
@@ -181,7 +175,7 @@ async function namesOf(mode: Mode, supervisor: GroupSupervisor, { members }: Rea
   const names = [...new Set(members as string[])];
   if (!names.includes('leader')) return names;
   if (!traitsOf(mode).hasLeader) throw new ControlError(409, `mode ${mode} has no leader: all members are equal; name one, as in m1`);
-  const leader = leadingOf((await supervisor.status()).filter(({ kind, status }) => kind === 'member' && status !== null).map(({ status }) => status as ReplicaStatus))?.id;
+  const leader = leadingOf((await supervisor.status()).filter(({ kind }) => kind === 'member').flatMap((member) => sightingOf(member).status ?? []))?.id;
   if (leader === undefined) throw new ControlError(409, 'nobody leads now');
   return [...new Set(names.map((name) => (name === 'leader' ? leader : name)))];
 }

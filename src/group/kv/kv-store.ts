@@ -55,14 +55,14 @@ export class KvStore {
   set(key: string, value: Uint8Array): string | undefined {
     const before = this.#tree.get(key);
     const keyBytes = before?.keyBytes ?? encoder.encode(key).length;
-    const bytes = this.#bytes + (before === undefined ? costOf(keyBytes, value) : value.length - before.value.length);
-    if (before === undefined && this.#tree.size >= this.#limits.maxKeys) return `the store is full: ${this.#limits.maxKeys} keys`;
-    if (bytes > this.#limits.maxBytes && bytes > this.#bytes) return `the store is full: ${this.#bytes} of ${this.#limits.maxBytes} bytes`;
+    const more = before === undefined ? costOf(keyBytes, value) : value.length - before.value.length;
+    const full = lackOfRoom(this.#limits, this.#tree.size, this.#bytes, before === undefined, more);
+    if (full !== undefined) return full;
     const { high, low } = hashEntry(key, value);
     const entry: Entry = { value, keyBytes, high, low };
     if (before !== undefined) this.#sum.subtract(before);
     this.#sum.add(entry);
-    this.#bytes = bytes;
+    this.#bytes += more;
     this.#tree.set(key, entry);
     return undefined;
   }
@@ -89,6 +89,15 @@ export class KvStore {
 
 function* valuesOf(root: Frozen<Entry>): Generator<readonly [string, Uint8Array], void, undefined> {
   for (const [key, { value }] of entriesOf(root)) yield [key, value];
+}
+
+/**
+ * Why a key cannot take `more` bytes where `keys` keys with `bytes` are; undefined: it can. What does not grow is never refused, so that a member that
+ * had more before can go on.
+ */
+export function lackOfRoom({ maxKeys, maxBytes }: KvLimits, keys: number, bytes: number, isNew: boolean, more: number): string | undefined {
+  if (isNew && keys >= maxKeys) return `the store is full: ${maxKeys} keys`;
+  return more > 0 && bytes + more > maxBytes ? `the store is full: ${bytes} of ${maxBytes} bytes` : undefined;
 }
 
 function costOf(keyBytes: number, value: Uint8Array): number {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import { ByteReader, ByteWriter } from '../byte-codec.ts';
-import { DEFAULT_KV_LIMITS, ENTRY_OVERHEAD_BYTES, type KvLimits } from '../kv/kv-store.ts';
+import { DEFAULT_KV_LIMITS, ENTRY_OVERHEAD_BYTES, lackOfRoom, type KvLimits } from '../kv/kv-store.ts';
 import { SnapshotError } from '../state-machine.ts';
 import { readCell, writeCell, type Cell } from './quorum-operation.ts';
 import { compareTags } from './tag.ts';
@@ -53,11 +53,8 @@ export class RegisterStore {
   refusal(cell: Cell): string | undefined {
     const known = this.#cells.get(cell.key);
     if (known !== undefined && compareTags(cell.tag, known.tag) <= 0) return undefined;
-    const { maxKeys, maxBytes } = this.#limits;
-    if (known === undefined && this.keys >= maxKeys) return `the store is full: ${maxKeys} keys`;
-    const bytes = this.#bytes + this.keys * ENTRY_OVERHEAD_BYTES;
     const more = known === undefined ? contentBytes(cell) + ENTRY_OVERHEAD_BYTES : contentBytes(cell) - contentBytes(known);
-    return more > 0 && bytes + more > maxBytes ? `the store is full: ${bytes} of ${maxBytes} bytes` : undefined;
+    return lackOfRoom(this.#limits, this.keys, this.#bytes + this.keys * ENTRY_OVERHEAD_BYTES, known === undefined, more);
   }
 
   /** Keeps the newer one. False: what is here is as new or newer, and stays. The value is copied. */
